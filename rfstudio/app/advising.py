@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from rfstudio.api import advise
 from rfstudio.api.regions import advice_work
+from rfstudio.app.failures import failure_words
 from rfstudio.app.jobs import Job, JobRunner
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
@@ -104,8 +105,7 @@ class Advising(QObject):
         self.changed.emit()
 
     def _fail(self, error: Exception) -> None:
-        is_known = isinstance(error, RFStudioError)
-        self.trouble = str(error) if is_known else f"{type(error).__name__}: {error}"
+        self.trouble = failure_words(error)
         self.changed.emit()
 
     def _end(self, job: Job) -> None:

@@ -13,11 +13,11 @@ from rfstudio.api.attending import attention_view
 from rfstudio.app.attention.work import attention_work
 from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.effective.erf_session import ErfSession
+from rfstudio.app.failures import failure_sentence
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.image_source import ImageSource
 from rfstudio.app.state.selection import Selection
-from rfstudio.app.wording.failures import failure_sentence
 from rfstudio.app.work_session import WorkSession
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.metrics.attention import LayerAttention

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -29,6 +30,9 @@ from rfstudio.importing.imported import Imported
 
 _KEY = "erf"
 
+_FAILURES = 16
+"""Units of whose failed measurements is remembered why."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Run:
@@ -52,6 +56,7 @@ class _Shown(NamedTuple):
     run: _Run | None = None
     shelved: Shelved | None = None
     result: ErfResult | None = None
+    error: Exception | None = None
 
 
 class ErfSession(QObject):
@@ -139,6 +144,7 @@ class ErfSession(QObject):
         self._job: Job | None = None
         self._so_far: ErfResult | None = None
         self._fraction = 0.0
+        self._failures: deque[tuple[Subject, Exception]] = deque(maxlen=_FAILURES)
         self._subject = self._chosen()
         self._shown = _Shown()
         session.analysis_changed.connect(self._follow)
@@ -157,13 +163,13 @@ class ErfSession(QObject):
     @property
     def measurement(self) -> Measurement:
         """What is measured of the chosen unit, and what is known of it so far."""
-        state, run, shelved, result = self._shown
+        state, run, shelved, result, error = self._shown
         if run is not None:
             law, fraction = run.options.law, self._fraction
             return Measurement(state, run.subject, run.options, self._so_far, fraction, law)
         if shelved is not None:
-            return _measurement(shelved, result)
-        return replace(NOTHING_MEASURED, init=self._options.law)
+            return replace(_measurement(shelved, result), error=error)
+        return replace(NOTHING_MEASURED, init=self._options.law, error=error)
 
     def measurement_of(self, shelved: Shelved) -> Measurement:
         """Return what is known of a result on the shelf, whether it is shown or not."""
@@ -247,10 +253,13 @@ class ErfSession(QObject):
         run = _Run(subject, options, self._pixels, image)
         self._end_run("cut" if self.running == subject else "replaced")
         self.shelf.set_aside(subject)
+        self._forgive(subject)
         self._show()
         try:
             work = run.work()
         except RFStudioError as error:
+            self._failures.append((subject, error))
+            self._show()
             self.failed.emit(error)
             return
         self._start(run, work)
@@ -272,6 +281,7 @@ class ErfSession(QObject):
         earlier = replace(earlier, wanted=wanted)
         work = run.work(earlier)
         self._end_run("replaced")
+        self._forgive(shelved.subject)
         self._start(run, work, earlier)
         self._advance(done, earlier)
 
@@ -400,16 +410,27 @@ class ErfSession(QObject):
         if run is None:
             return
         is_here = self.is_measuring
-        if earlier is not None:
+        # The samples so far are as good as those of a measurement that was stopped.
+        if so_far is not None:
+            self._put(run, so_far, "cancelled", self._fraction)
+        elif earlier is not None:
             self._put(run, earlier, "cancelled", earlier.samples / earlier.wanted)
-        elif so_far is not None:
-            self._put(run, so_far, "cut", self._fraction)
+        self._failures.append((run.subject, error))
         self._forget_run()
         if is_here:
             self._show()
             self.failed.emit(error)
         else:
             self.failed_elsewhere.emit(run.subject, error)
+
+    def _forgive(self, subject: Subject) -> None:
+        """Forget why a unit was not measured, as it is measured again."""
+        kept = [x for x in self._failures if not x[0].is_same(subject)]
+        self._failures = deque(kept, maxlen=_FAILURES)
+
+    def _error_of(self, subject: Subject) -> Exception | None:
+        """Return what ended the last measurement of a unit; None: nothing did."""
+        return next((x for of, x in reversed(self._failures) if of.is_same(subject)), None)
 
     # --- the chosen unit ------------------------------------------------------------------------
 
@@ -447,7 +468,7 @@ class ErfSession(QObject):
             self._tell_state(before)
         self._subject = subject
         last, self._shown = self._shown, self._known()
-        _, run, _, result = self._shown
+        _, run, _, result, _ = self._shown
         if last is before and self._shown == before:
             return
         self._tell_state(last)
@@ -472,9 +493,10 @@ class ErfSession(QObject):
         has_images = self.shelf.has_images(subject)
         shelved = self.shelf.of(subject, self._image_key() if has_images else None)
         result = None if shelved is None else self.shelf.result(shelved)
+        error = self._error_of(subject)
         if shelved is None or result is None:
-            return _Shown()
-        return _Shown(_state_of(shelved), None, shelved, result)
+            return _Shown(error=error)
+        return _Shown(_state_of(shelved), None, shelved, result, error)
 
     def _image_key(self) -> str:
         """Return what identifies the image on the canvas; empty: there is none."""

@@ -28,6 +28,10 @@ class Subject(NamedTuple):
     layer: str
     unit: tuple[int, ...]
 
+    def is_same(self, other: Subject) -> bool:
+        """Whether another one is equal, with the networks compared last: that takes longest."""
+        return self[1:] == other[1:] and self[0] == other[0]
+
 
 def work_of(
     subject: Subject,

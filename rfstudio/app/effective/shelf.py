@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.effective.measuring_work import Subject
+from rfstudio.core.plural import counted
 from rfstudio.engine.requests.request import ErfResult
 
 Ending: TypeAlias = Literal["done", "cancelled", "replaced", "cut"]
@@ -89,8 +90,8 @@ class Shelved:
     def progress(self) -> str:
         """How much of it is there, in words: ``32 samples``, ``17 of 32 samples``."""
         if self.is_complete:
-            return f"{self.samples} samples"
-        return f"{self.samples} of {self.wanted} samples"
+            return counted(self.samples, "sample")
+        return f"{self.samples:,} of {counted(self.wanted, 'sample')}"
 
 
 class Snapshot(NamedTuple):
@@ -293,8 +294,7 @@ class Shelf:
 
 
 def _is_of(shelved: Shelved, subject: Subject) -> bool:
-    # Layers and units differ more often than networks, and cost nothing to compare.
-    return shelved.subject[1:] == subject[1:] and shelved.subject[0] == subject[0]
+    return shelved.subject.is_same(subject)
 
 
 def _can_move(shelved: Shelved) -> bool:

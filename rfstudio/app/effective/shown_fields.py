@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rfstudio.api.measured import MeasuredErf, measured_erf
 from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.effective.measuring_work import Subject
+from rfstudio.app.failures import failure_words
 from rfstudio.core.effective.expected import Erf
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
@@ -23,6 +24,7 @@ from rfstudio.core.fields.backtrace import check_unit
 from rfstudio.core.fields.unit_frame import UnitFrame
 from rfstudio.core.initialisations import DEFAULT, other_law
 from rfstudio.core.metrics.metrics import Metrics, measured_peak
+from rfstudio.core.plural import counted
 from rfstudio.engine.requests.request import BY_FILLING, ErfResult
 
 
@@ -44,6 +46,8 @@ class Measurement:
         How much of the work the result holds, from 0 to 1.
     init
         The law of weights of the expected field beside it.
+    error
+        What ended the last measurement of the chosen unit; None: nothing did.
     """
 
     state: str = "idle"
@@ -52,12 +56,24 @@ class Measurement:
     result: ErfResult | None = None
     fraction: float = 0.0
     init: str = DEFAULT
+    error: Exception | None = None
+
+    @property
+    def failure(self) -> str:
+        """Why the last measurement of the chosen unit has failed, in words; empty: it has not."""
+        if self.error is None:
+            return ""
+        words = failure_words(self.error).rstrip(".")
+        return f"{'Not' if self.result is None else 'No more was'} measured: {words}."
 
     @property
     def progress(self) -> str:
         """How much is in a result that is not complete, in words; empty: all of it."""
         return "" if self.state == "done" else words_of(self.result, self.fraction)
 
+
+_LEAST = 0.01
+"""Share that is written as a number of percent."""
 
 NOTHING_MEASURED = Measurement()
 
@@ -219,11 +235,12 @@ def _measured_field(
     erf = measured_erf(result, UnitFrame(analysis.graph, index, unit, 0, analysis.fields))
     words, law = measurement.progress, other_law(erf.options)
     # A caption has less room, and changes all the time.
-    short = f"{100 * measurement.fraction:.0f} %" if measurement.state == "measuring" else words
+    short = _share(measurement.fraction) if measurement.state == "measuring" else words
+    far = words or counted(result.samples, "sample")
     return EffectiveField(
         erf,
         f"measured, {short}" if short else "measured",
-        f"measured ({erf.estimator}, {words or f'{result.samples} samples'}{law and f'; {law}'})",
+        f"measured ({erf.estimator}, {far}{law and f'; {law}'})",
         _sentences(erf),
     )
 
@@ -233,6 +250,11 @@ def _expected_field(erf: Erf) -> EffectiveField:
     if law := other_law(erf.options):
         exactness += f"; {law}"
     return EffectiveField(erf, "expected", f"expected ({exactness})", _sentences(erf))
+
+
+def _share(fraction: float) -> str:
+    """Return how much is done; what has begun is not nothing."""
+    return f"{100 * fraction:.0f} %" if fraction >= _LEAST else "under 1 %"
 
 
 def _sentences(erf: Erf) -> str:
@@ -254,4 +276,4 @@ def words_of(so_far: ErfResult | None, fraction: float) -> str:
     # A map by filling goes from coarse to fine, so the number of samples says little.
     if so_far.options.get("estimator") in BY_FILLING:
         return f"{100 * fraction:.0f} %"
-    return f"{so_far.samples} of {so_far.wanted} samples"
+    return f"{so_far.samples:,} of {counted(so_far.wanted, 'sample')}"

@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, Signal
 from rfstudio.app.experiments.models import named_model
 from rfstudio.app.experiments.part import Part
 from rfstudio.app.experiments.work import PART, Cells, run_experiment
+from rfstudio.app.failures import failure_words
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.work_session import WorkSession
 from rfstudio.core.errors import FormatError, RFStudioError
@@ -278,8 +279,7 @@ class ExperimentSession(WorkSession):
         if path is not None and isinstance(error, FormatError):
             self.failed.emit(_problems(path, error))
             return
-        is_expected = isinstance(error, RFStudioError)
-        self.failed.emit(str(error) if is_expected else f"{type(error).__name__}: {error}")
+        self.failed.emit(failure_words(error))
 
 
 class _Run(NamedTuple):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from PySide6.QtCore import QObject, Signal
 
+from rfstudio.app.failures import failure_words
 from rfstudio.app.files.model_import import import_model
 from rfstudio.app.jobs import Job, JobRunner
 from rfstudio.core.errors import RFStudioError
@@ -166,13 +167,9 @@ class Importing(QObject):
 
     def _fail(self, request: ImportRequest, error: Exception) -> None:
         signal = self.size_needed if isinstance(error, SizeUnknownError) else self.failed
-        signal.emit(request, _words(error))
+        signal.emit(request, failure_words(error))
 
     def _end(self, job: Job) -> None:
         if self._job is job:
             self._job = None
             self.ended.emit()
-
-
-def _words(error: Exception) -> str:
-    return str(error) if isinstance(error, RFStudioError) else f"{type(error).__name__}: {error}"

@@ -21,18 +21,19 @@ from rfstudio.api.spread_figure import (
     window_of,
 )
 from rfstudio.app.effective.erf_session import ErfSession
+from rfstudio.app.failures import failure_sentence
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.spread.work import spread_work
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.object_boxes import ObjectBoxes
 from rfstudio.app.state.selection import Selection
-from rfstudio.app.wording.failures import failure_sentence
 from rfstudio.app.wording.snippets import spread_command_text
 from rfstudio.app.work_session import WorkSession
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.metrics.spread import FieldSpread, ImageField
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.core.network.sample_words import units_of_input
 from rfstudio.engine.requests.request import BY_FILLING, ErfRequest
 from rfstudio.formats.files import atomic_write
 from rfstudio.formats.tables.analysis_tables import Table
@@ -169,8 +170,21 @@ class SpreadSession(WorkSession):
         return "" if self.spread is None else spread_sentences(self.spread)
 
     @property
+    def no_images(self) -> str:
+        """Why the network reads no images, in a sentence; empty: it does."""
+        analysis = self._analysis.analysis
+        count = len(analysis.input_size)
+        if count == 2:
+            return ""
+        network = analysis.architecture
+        whole = units_of_input(network.input_axes, count).whole
+        return f"This network reads a {whole}, so there are no images to measure it on."
+
+    @property
     def lacking(self) -> str:
         """What has to be chosen first, in a sentence; empty: nothing."""
+        if self.no_images:
+            return self.no_images
         if self.images is None:
             return "Choose a folder of images."
         if self._erf_session.options.estimator in BY_FILLING:

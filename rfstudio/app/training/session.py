@@ -13,13 +13,13 @@ from PySide6.QtCore import QObject, Signal
 
 from rfstudio.app.effective.pins import Pin, Pins
 from rfstudio.app.effective.shown_fields import EffectiveField
+from rfstudio.app.failures import failure_sentence
 from rfstudio.app.jobs import PATIENCE, Job, JobRunner
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.training.options import TrainingOptions, plan_sentences
 from rfstudio.app.training.work import plan_work, training_work
-from rfstudio.app.wording.failures import failure_sentence
 from rfstudio.app.work_session import WorkSession
 from rfstudio.core.effective.expected import Erf
 from rfstudio.core.errors import RFStudioError

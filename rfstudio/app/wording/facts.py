@@ -147,7 +147,8 @@ def place_facts(layer: LayerAnalysis, *, is_late: bool = False) -> Iterator[Fact
 
 
 def _extremes(paths: PathFields) -> str:
-    return f"{_path_size(paths.min)} … {_path_size(paths.max)}"
+    ends = _path_size(paths.min), _path_size(paths.max)
+    return f"all {ends[0]}" if ends[0] == ends[1] else " … ".join(ends)
 
 
 def _interior(layer: LayerAnalysis) -> str:

@@ -446,6 +446,8 @@ class Canvas(Column):
             return
         shading = self.switches.shading.colours
         name = "" if self._erf is None else self._erf.name
+        if name and self._erf_view.shown.measurement.error is not None:
+            name += "; measuring failed"
         text = caption(sight, name, shading, self._why_no_field(sight))
         if self._difference is not None:
             text = self._difference.caption

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF
 
 from rfstudio.app.state.analysis_session import AnalysisSession
-from rfstudio.core.errors import RFStudioError
+from rfstudio.app.wording.no_field import seen
 from rfstudio.core.fields.analysis import UnitView
 from rfstudio.core.fields.backtrace import DENSE_CELLS
 from rfstudio.widgets.canvas.plane import Plane
@@ -150,32 +150,8 @@ def sight_of(session: AnalysisSession, layer: LayerSight, unit: tuple[int, ...])
     unit
         The unit's position.
     """
-    nodes = session.analysis.graph.nodes
-    node = nodes[session.analysis.graph.index(layer.layer)]
-    trouble = ""
-    view = None
-    if 0 in session.analysis.reference_size:
-        trouble = "The input has no pixels.\nGive the network an input size."
-    elif 0 in node.size:
-        size = "×".join(map(str, session.analysis.input_size))
-        trouble = (
-            f"The map of {node.name} is empty: an input of {size} is too small.\n"
-            "Use a larger input, smaller kernels or more padding."
-        )
-    else:
-        try:
-            view = session.unit(layer.layer, unit)
-        except RFStudioError as error:
-            trouble = str(error)
-    if view is not None and view.visible_region is None:
-        if view.theoretical_region is None:
-            trouble = f"No path leads from the {_start(session)} to {node.name}."
-        else:
-            trouble = "This unit sees only padding: no pixel of the image reaches it."
-    elif len(nodes) == 1:
+    analysis = session.analysis
+    view, trouble = seen(analysis, layer.layer, unit, session.unit)
+    if len(analysis.graph.nodes) == 1 and not trouble:
         trouble = "This network has no layers yet.\nPress Insert, type conv and press Enter."
     return Sight(layer, unit, view, trouble)
-
-
-def _start(session: AnalysisSession) -> str:
-    return "input" if session.reference == "input" else session.reference

@@ -15,15 +15,16 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidg
 from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.app.effective.expected_fields import EXPECTED
 from rfstudio.app.effective.pins import LETTERS, Pins
+from rfstudio.app.effective.shown_fields import ShownFields
 from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection, Shown
 from rfstudio.app.state.settings import Settings
-from rfstudio.app.wording.failures import failure_sentence
-from rfstudio.core.errors import RFStudioError
+from rfstudio.app.wording.no_field import why_no_field
 from rfstudio.core.fields.analysis import Analysis, UnitView
 from rfstudio.core.fields.comparable import are_over_same_map
 from rfstudio.core.metrics.gaussian_fit import GaussianFit
+from rfstudio.core.metrics.registry import digits_text
 from rfstudio.core.metrics.section import Section, section
 from rfstudio.core.network.sample_words import PIXELS, Units
 from rfstudio.widgets.canvas.colours import (
@@ -71,6 +72,9 @@ def _range(analysis: Analysis, layer: str, axis: int) -> tuple[float, float]:
     step = max(pixels // _STEPS, 1)
     return step * floor(low / step) - 0.5, step * ceil((high + 1) / step) - 0.5
 
+
+_DIGITS = 4
+"""Of both estimates of a width, as in the table of numbers."""
 
 _HEADROOM = 0.25
 """Share of the peak left free above it, for the line of words."""
@@ -195,24 +199,19 @@ class ProfileChart(QWidget):
             return
         self._shown = self._selection.shown
         self._prepare(len(analysis.reference_size))
-        try:
-            view = self._session.unit(layer, unit)
-        except RFStudioError as error:
-            self._say(failure_sentence(error))
-            return
         shown = self._erf_view.shown
         expected, measured = shown.expected, shown.measured
-        if view.visible_region is None or shown.field is None:
-            late = "The effective field is being worked out…"
-            why = EXPECTED.why_none(analysis, layer, unit, shown.measurement.init)
-            self._say(late if shown.is_late else why or "This unit has no effective field to show.")
+        if why := why_no_field(shown, self._session.unit):
+            self._say(" ".join(x for x in (shown.measurement.failure, why) if x))
             return
+        assert shown.field is not None
+        view = self._session.unit(layer, unit)
         self._say("")
         centre = grid_of(analysis, layer).centre(unit)
         beside = None if expected is None else expected.map
         units, sigmas = analysis.units, shown.field.metrics.sigma
         for axis, plot in enumerate(self._plots):
-            plot.show_units(units, None if sigmas is None else sigmas[axis])
+            plot.show_units(units, None if sigmas is None else sigmas[axis], len(self._plots) > 1)
             plot.show_range(*_range(analysis, layer, axis))
             plot.show_sections(
                 view,
@@ -221,17 +220,32 @@ class ProfileChart(QWidget):
                 self._pinned(axis, analysis),
             )
         self._explain("" if measured is None else measured.name)
-        self._remark(units)
+        self._remark(shown)
 
-    def _remark(self, units: Units) -> None:
+    def _remark(self, shown: ShownFields) -> None:
         """Say what would puzzle a reader of the curves."""
-        remarks = []
-        if any(x.has_borders_beyond for x in self._plots):
-            remarks.append("The theoretical region reaches beyond this axis.")
-        if any(x.has_band for x in self._plots):
+        units = shown.analysis.units
+        remarks = [shown.measurement.failure] if shown.measurement.error is not None else []
+        if shown.expected is None and not shown.is_late:
+            unit = (shown.analysis, shown.layer, shown.unit)
+            if why := EXPECTED.why_none(*unit, shown.measurement.init):
+                remarks.append(f"Nothing expected beside it: {why[:1].lower()}{why[1:]}")
+        beyond = {kind for plot in self._plots for kind in plot.borders_beyond}
+        remarks += [
+            f"The {kind} region reaches beyond this axis."
+            for kind in ("theoretical", "local")
+            if kind in beyond
+        ]
+        banded = {name for plot in self._plots for name in plot.banded}
+        if banded - {"measured"}:
             remarks.append(
                 f"Band: strides or dilation read neighbouring {units.many} unequally often; the "
                 "line is their mean."
+            )
+        elif banded:
+            remarks.append(
+                f"Band: single {units.many} of a measurement differ by chance; the line is their "
+                "mean."
             )
         text = " ".join(remarks)
         if text != self.beyond.text():
@@ -282,6 +296,12 @@ class ProfileChart(QWidget):
         self._refresh()
 
 
+def share_text(share: float) -> str:
+    """Return a share of a variance; nearly all of it is not all of it."""
+    text = f"{share:.3f}"
+    return text if text != "1.000" or share == 1 else "> 0.999"
+
+
 def _entry(colour: str, sample: str, name: str) -> str:
     return f'<span style="color:{colour}">{sample}</span> {escape(name)}'
 
@@ -293,6 +313,7 @@ class _SectionPlot:
         self._axis = axis
         self._name = name
         self._units = PIXELS
+        self._title = ""
         self._by_moments: float | None = None
         self._is_log = False
         self.plot = Plot(f"{name}, in pixels", "of the peak", counts=True)
@@ -347,23 +368,33 @@ class _SectionPlot:
             if region is not None
             for side in (0, 1)
         ]
-        self._fit_text = "" if fit is None else self._words_of(fit)
-        self._brief_fit = "" if fit is None else f"σ {fit.sigma[0]:.2f}, R² {fit.r_squared:.3f}"
+        whose = ", ".join(x for x in (self._title, "" if measured is None else "measured") if x)
+        self._fit_text = self._brief_fit = self._title
+        if fit is not None:
+            start = f"{whose}: " if whose else ""
+            self._fit_text = start + self._words_of(fit)
+            sigma, share = digits_text(fit.sigma[0], _DIGITS), share_text(fit.r_squared)
+            self._brief_fit = f"{start}σ {sigma}, R² {share}"
         self._note, self._brief = self._fit_text, self._brief_fit
         self._show_height(max([1.0, *(float(x.values.max()) for x in (expected, measured) if x)]))
         self._draw()
 
     def _words_of(self, fit: GaussianFit) -> str:
         # Two estimators of one width: people compare this number with that of the inspector.
-        by_moments = "" if self._by_moments is None else f" (by moments {self._by_moments:.1f})"
+        known, short = self._by_moments, self._units.short
+        by_moments = "" if known is None else f", {digits_text(known, _DIGITS)} by moments"
         return (
-            f"σ of the fitted Gaussian {fit.sigma[0]:.2f}{by_moments} {self._units.short}, "
-            f"R² {fit.r_squared:.3f}"
+            f"σ {digits_text(fit.sigma[0], _DIGITS)} {short} by the Gaussian fitted here"
+            f"{by_moments}, R² {share_text(fit.r_squared)}"
         )
 
-    def show_units(self, units: Units, by_moments: float | None) -> None:
-        """Show what the axis counts, and remember the other estimate of σ."""
+    def show_units(self, units: Units, by_moments: float | None, has_others: bool) -> None:
+        """Show what the axis counts, and remember the other estimate of σ.
+
+        The axis is named beside the numbers if there are others, since a low plot has no titles.
+        """
         self._units = units
+        self._title = self._name if has_others else ""
         is_known = by_moments is not None and isfinite(by_moments)
         self._by_moments = by_moments if is_known else None
         self.plot.set_across(f"{self._name}, in {units.many}")
@@ -374,15 +405,16 @@ class _SectionPlot:
         return frozenset(self.values) | {kind for kind, _ in self.borders}
 
     @property
-    def has_borders_beyond(self) -> bool:
-        """Whether a border of the region is outside the part of the axis that is shown."""
+    def borders_beyond(self) -> frozenset[str]:
+        """The regions of which a border is outside the part of the axis that is shown."""
         low, high = self._range or (-inf, inf)
-        return any(not low <= place <= high for _, place in self.borders)
+        return frozenset(kind for kind, place in self.borders if not low <= place <= high)
 
     @property
-    def has_band(self) -> bool:
-        """Whether a section goes up and down from sample to sample."""
-        return any(x.is_band for x in self._drawn.drawing.curves)
+    def banded(self) -> frozenset[str]:
+        """The sections that go up and down from sample to sample."""
+        curves = zip(self.values, self._drawn.drawing.curves, strict=False)
+        return frozenset(name for name, curve in curves if curve.is_band)
 
     def _show_height(self, highest: float) -> None:
         """Show all of a curve that rises above the peak of the other one."""

@@ -14,13 +14,12 @@ from PySide6.QtCore import (
     QTimer,
     Signal,
 )
-from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QPalette, QShowEvent
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QMenu,
     QTableView,
     QVBoxLayout,
@@ -31,8 +30,10 @@ from rfstudio.app.effective.erf_numbers import HEADERS, NUMBER_KINDS, NumberRow
 from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.app.effective.shown_fields import ShownFields
 from rfstudio.app.files.erf_export import ErfExport
+from rfstudio.app.wording.no_field import why_no_field
 from rfstudio.app.wording.terms import hinted
 from rfstudio.widgets.parts.elided_label import ElidedLabel
+from rfstudio.widgets.parts.empty_words import empty_words
 from rfstudio.widgets.parts.explaining import add_questions, explain_titles, questions_at
 from rfstudio.widgets.parts.text_button import text_button
 
@@ -45,7 +46,6 @@ _TITLES = (*HEADERS, "meaning")
 _NUMERIC = range(2, len(HEADERS))
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-_EMPTY = "This unit has no effective field, and so no numbers."
 _AnyIndex = QModelIndex | QPersistentModelIndex
 
 
@@ -125,8 +125,7 @@ class NumbersPanel(QWidget):
         self.title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.numbers = NumberTable(self)
         self.table = self._make_table()
-        self.empty = QLabel(_EMPTY, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
-        self.empty.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        self.empty = empty_words("")
         self.copies = {kind: text_button(f"Copy {kind}") for kind in NUMBER_KINDS}
         self.save = text_button("Save map and numbers…")
         bar = QHBoxLayout()
@@ -155,6 +154,8 @@ class NumbersPanel(QWidget):
     def refresh(self) -> None:
         """Compute the numbers now."""
         rows = self._export.rows()  # first, since this may bring a field that was late
+        if not any(x is not None for row in rows for x in row.values):
+            rows = ()  # as of a unit that sees nothing
         self._later.stop()
         self._is_stale = False
         self.table.setEnabled(True)
@@ -164,8 +165,17 @@ class NumbersPanel(QWidget):
             tuple(x._replace(unit=units.said(x.unit), meaning=units.said(x.meaning)) for x in rows)
         )
         fields = (shown.measured, shown.expected)
-        self.title.setText("Effective field: " + ", ".join(x.label for x in fields if x))
+        words = ["Effective field: " + ", ".join(x.label for x in fields if x)]
+        failure = shown.measurement.failure
+        if failure:
+            words.append(failure)
+        elif shown.measurement.result is not None and shown.analysis.reference:
+            words.append("the measured field is over the input only")
+        self.title.setText("; ".join(words))
         self.title.setToolTip(self.title.text())
+        if not rows:
+            why = why_no_field(shown) or "This unit has no effective field, and so no numbers."
+            self.empty.setText(" ".join(x for x in (failure, why) if x))
         for widget in (self.title, self.table, self.save, *self.copies.values()):
             widget.setVisible(bool(rows))
         self.empty.setVisible(not rows)
@@ -206,7 +216,7 @@ class NumbersPanel(QWidget):
         header.setHighlightSections(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         wide = self.fontMetrics().horizontalAdvance
-        texts = ("luo_size_of_maximum", "unit", "−1234.5678", "−1234.5678", HEADERS[-1])
+        texts = ("luo_size_of_maximum", "samples", "−1234.5678", "−1234.5678", HEADERS[-1])
         for i, text in enumerate(texts):
             table.setColumnWidth(i, max(wide(text), wide(HEADERS[i])) + 24)
         table.setColumnWidth(len(texts), 30 * wide("x"))  # at least; its texts are sentences

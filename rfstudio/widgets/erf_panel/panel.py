@@ -13,7 +13,7 @@ from rfstudio.app.effective import measuring_recipes
 from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.effective.erf_session import ErfSession
 from rfstudio.app.effective.measuring_costs import costs_of
-from rfstudio.app.effective.shown_fields import words_of
+from rfstudio.app.effective.shown_fields import Measurement, words_of
 from rfstudio.app.effective.unit_following import UnitFollowing
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
@@ -115,6 +115,7 @@ class ErfPanel(QWidget):
         measurements.progressed.connect(self._follow_progress)
         measurements.erf_changed.connect(self._follow_result)
         measurements.failed.connect(self._follow_failure)
+        measurements.measurement_changed.connect(self._follow_measurement)
         if session is not None:
             session.analysis_changed.connect(self._follow_network)
             self._follow_network()
@@ -258,6 +259,7 @@ class ErfPanel(QWidget):
         if result is not None:
             self.run.show_result(result, self._recipe)
             self._draw(result)
+            self._follow_measurement(self._erf_session.measurement)
         self._show_more()
 
     def _show_more(self) -> None:
@@ -267,6 +269,13 @@ class ErfPanel(QWidget):
 
     def _follow_failure(self, error: Exception) -> None:
         self.run.show_error(error)
+
+    def _follow_measurement(self, measurement: Measurement) -> None:
+        """Say again why a unit was not measured when it is chosen again, and not of another."""
+        if measurement.error is not None:
+            self.run.show_error(measurement.error)
+        else:
+            self.run.forget_error()
 
     def _draw(self, measured: Any) -> None:
         analysis = None if self._session is None else self._session.analysis

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from PySide6.QtCore import QElapsedTimer, QEvent, QSignalBlocker, Qt, QTimer, Signal
-from PySide6.QtGui import QPalette
+from PySide6.QtGui import QGuiApplication, QPalette
 from PySide6.QtWidgets import (
     QCheckBox,
     QGridLayout,
@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from rfstudio.core.errors import RFStudioError
+from rfstudio.app.failures import failure_details, failure_sentence
 from rfstudio.core.initialisations import other_law
 from rfstudio.core.plural import counted
 from rfstudio.widgets.parts.focus_ring import FocusRing
@@ -27,7 +27,7 @@ from rfstudio.widgets.parts.theme import icon, is_dark, severity_colour
 _TICK = 200  # milliseconds
 _WIDTH = 38  # characters
 _IDLE = "This unit has not been measured yet."
-_DROPPED = "The unit or the network has changed."
+_DROPPED = "Not measured as it is now; what was measured before is listed in Results."
 _FOLLOWS = "Starts as soon as the unit stops moving."
 
 
@@ -107,6 +107,10 @@ class RunBox(QWidget):
         self.follow.toggled.connect(self.follow_wanted)
         self.remedy = QPushButton()
         self.remedy.clicked.connect(self.remedy_wanted)
+        self.copy = QPushButton("Copy details")
+        self.copy.setToolTip("Copy why nothing was measured, with all that is known of it")
+        self.copy.clicked.connect(self._copy_details)
+        self._details = ""
         self.progress = QProgressBar()
         self.progress.setRange(0, 1000)
         self.progress.setAccessibleName("Progress of the measurement")
@@ -133,6 +137,7 @@ class RunBox(QWidget):
             column.addWidget(widget)
         column.addWidget(self.remedy, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.text)
+        column.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignLeft)
         column.addStretch(1)
         self.area = QScrollArea()
         self.area.setWidget(body)
@@ -211,11 +216,16 @@ class RunBox(QWidget):
     def show_notice(self, text: str, remedy: str = "", *, is_trouble: bool = False) -> None:
         """Show a notice before a measurement, with a button for its remedy if there is one."""
         self.notice.setText(text)
-        self.notice.setVisible(bool(text))
+        self._is_trouble = is_trouble
+        self._show_one_problem()
         self.remedy.setText(remedy)
         self.remedy.setVisible(bool(remedy))
-        self._is_trouble = is_trouble
         self._colour()
+
+    def _show_one_problem(self) -> None:
+        """Show what a measurement would take, unless the last one has failed."""
+        is_wanted = self._is_trouble or not self._is_error
+        self.notice.setVisible(bool(self.notice.text()) and is_wanted)
 
     def show_progress(self, fraction: float, so_far: Outcome | None, words: str) -> None:
         """Show the progress of the measurement, as a share and in words."""
@@ -234,23 +244,35 @@ class RunBox(QWidget):
                 f"{result.device}."
             )
         elif not self._samples:  # it comes from the shelf
-            self.line.setText(f"Stopped after {result.samples} of {result.wanted} samples.")
+            self.line.setText(
+                f"Stopped after {result.samples:,} of {counted(result.wanted, 'sample')}."
+            )
         self._say("\n".join(facts_of(result, recipe)))
 
     def show_remark(self, text: str) -> None:
         """Show a remark on what would be measured."""
-        if self._state not in ("done", "stopped"):
+        if self._state not in ("done", "stopped") and not self._is_error:
             self._say(text)
 
     def show_error(self, error: Exception) -> None:
-        """Show why nothing was measured."""
+        """Show why nothing was measured, or why no more of it."""
         self._mark(is_error=True)
-        self.show_notice("")  # one problem at a time
-        if self._state != "stopped":
+        if self._state not in ("done", "stopped"):
             self.line.setText("Not measured.")
-        is_ours = isinstance(error, RFStudioError)
-        text = str(error) if is_ours else f"{type(error).__name__}: {error}"
-        self._say(text[:1].upper() + text[1:])
+        self._say(failure_sentence(error))
+        self._details = failure_details(error)
+        self.copy.show()
+
+    def forget_error(self) -> None:
+        """Show that this unit was not measured yet, after the failure of another one."""
+        if self._is_error:
+            self._mark(is_error=False)
+            self._say("")
+            if self._state == "idle":
+                self.line.setText(_IDLE)
+
+    def _copy_details(self) -> None:
+        QGuiApplication.clipboard().setText(f"{self.line.text()}\n{self._details}\n")
 
     def _tell_time(self) -> None:
         # One comes back to a measurement that began before.
@@ -267,6 +289,9 @@ class RunBox(QWidget):
 
     def _mark(self, *, is_error: bool) -> None:
         self._is_error = is_error
+        if not is_error:
+            self.copy.hide()
+        self._show_one_problem()
         self._colour()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name

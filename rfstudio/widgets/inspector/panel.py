@@ -11,7 +11,6 @@ from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLay
 
 from rfstudio.app.editing.layer_edits import LayerEdits
 from rfstudio.app.effective.erf_view import ErfView
-from rfstudio.app.effective.expected_fields import EXPECTED
 from rfstudio.app.effective.pins import Pin, Pins
 from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.state.analysis_session import AnalysisSession
@@ -31,6 +30,7 @@ from rfstudio.app.wording.facts import (
     place_facts,
     unit_facts,
 )
+from rfstudio.app.wording.no_field import why_no_field
 from rfstudio.app.wording.terms import EFFECTIVE_TERMS
 from rfstudio.app.wording.texts import item_text
 from rfstudio.app.wording.units import in_units
@@ -217,22 +217,20 @@ class Inspector(QScrollArea):
     def _show_effective(self) -> None:
         shown = self._erf_view.shown
         field = shown.field
+        failure = shown.measurement.failure
         metrics = None if field is None else field.metrics
         self.phases.show_field(metrics, shown.analysis.units)
         others = partial(other_erf_facts, shown.analysis[shown.layer], metrics)
         others = partial(_said, others, shown.analysis.units)
         self.other_sizes.show_facts("Other sizes of the effective field", others)
         if field is None:
-            late = "Being worked out…"
-            none = EXPECTED.why_none(
-                shown.analysis, shown.layer, shown.unit, shown.measurement.init
-            )
-            none = none or "None: the unit sees nothing."
-            self._fill_effective("Effective field", (), late if shown.is_late else none)
+            why = " ".join(x for x in (failure, why_no_field(shown, self._session.unit)) if x)
+            self._fill_effective("Effective field", (), why)
             return
         title = f"Effective field, {field.label}"
         first, dot, rest = field.note.partition(". ")
         note = f"{first}. Hover here for more reasons." if rest else first + dot
+        note = " ".join(x for x in (failure, note) if x)
         facts = in_units(erf_facts(field.metrics, shown.analysis.axes), shown.analysis.units)
         self._fill_effective(title, self._beside(facts, self._pinned.effective), note, field.note)
 

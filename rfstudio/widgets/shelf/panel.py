@@ -95,7 +95,8 @@ class ShelfPanel(QWidget):
         header = tree.header()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         width = self.fontMetrics().averageCharWidth()
-        for column, characters in enumerate((18, 26, 12, 20, 26)):
+        tree.setStyleSheet("QTreeView::item { padding: 3px 6px; }")
+        for column, characters in enumerate((18, 28, 12, 28, 26)):
             header.resizeSection(column, characters * width)
         header.setStretchLastSection(True)
         for key, do in ((Qt.Key.Key_Delete, self._delete), (Qt.Key.Key_F2, self._edit_name)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QPixmap
+from PySide6.QtGui import QIcon, QPixmap, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -194,6 +194,12 @@ class SpreadPanel(QWidget):
         session.progressed.connect(lambda x: self.progress.setValue(round(_STEPS * x)))
         session.failed.connect(self._say)
 
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Follow the network, which may read no images."""
+        super().showEvent(event)
+        self._show_choice()
+        self._show_map()
+
     # --- what is measured -----------------------------------------------------------------------
 
     def set_images(self, folder: Path) -> None:
@@ -226,8 +232,11 @@ class SpreadPanel(QWidget):
         elif session.uses_box:
             what = "box on the canvas"
         self.objects.setText(f"Object: {what}")
-        self.run.setEnabled(session.images is not None and session.state != "running")
-        self.copy_command.setEnabled(session.images is not None)
+        can_run = session.images is not None and not session.no_images
+        self.run.setEnabled(can_run and session.state != "running")
+        self.copy_command.setEnabled(can_run)
+        self.images.setEnabled(not session.no_images)
+        self.objects.setEnabled(not session.no_images)
 
     # --- what was found -------------------------------------------------------------------------
 
@@ -299,7 +308,8 @@ class SpreadPanel(QWidget):
         session = self._session
         spread = session.spread
         if spread is None:
-            self.view.show_words(_EMPTY if session.state != "running" else "")
+            words = session.no_images or _EMPTY
+            self.view.show_words(words if session.state != "running" else "")
             self.caption.setText("")
             return
         field = self._chosen()

@@ -12,9 +12,9 @@ from rfstudio.app.effective.measuring_work import Subject
 from rfstudio.app.effective.shelf import Shelved
 from rfstudio.app.effective.shown_fields import words_of
 from rfstudio.app.effective.unit_following import UnitFollowing
+from rfstudio.app.failures import failure_words
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.wording.texts import short_name
-from rfstudio.core.errors import RFStudioError
 from rfstudio.core.plural import counted
 from rfstudio.widgets.window.status import Status
 
@@ -80,8 +80,8 @@ class MeasureControls(QObject):
         self._follow_progress(*self._last)
         if not session.is_measuring:
             self._still = (
-                f"{_unit_text(session.running)} is still being measured; its result goes to the "
-                "shelf, and is shown when you come back"
+                f"{_unit_text(session.running)} is still being measured; its result goes to "
+                "Results, and is shown when you come back"
             )
             self._status.tell(self._still)
 
@@ -100,7 +100,7 @@ class MeasureControls(QObject):
 
     def _follow_progress(self, fraction: float, so_far: Any) -> None:
         self._last = fraction, so_far
-        words = words_of(so_far, fraction).removesuffix(" samples") or "starting"
+        words = words_of(so_far, fraction).partition(" sample")[0] or "starting"
         session = self._erf_session
         if session is not None and not session.is_measuring:
             words = f"elsewhere, {words}"
@@ -108,8 +108,8 @@ class MeasureControls(QObject):
 
     def _tell_finished(self, shelved: Shelved) -> None:
         self._status.tell(
-            f"{_unit_text(shelved.subject)} is measured, {shelved.progress}; its result is on the "
-            "shelf"
+            f"{_unit_text(shelved.subject)} is measured, {shelved.progress}; its result is in "
+            "Results"
         )
 
     def _tell_cut(self, subject: Subject, kept: Shelved | None) -> None:
@@ -119,7 +119,7 @@ class MeasureControls(QObject):
         )
 
     def _tell_failed_elsewhere(self, subject: Subject, error: Exception) -> None:
-        self._status.tell(f"{_unit_text(subject)} was not measured: {_words(error)}")
+        self._status.tell(f"{_unit_text(subject)} was not measured: {failure_words(error)}")
 
     def _follow_result(self, result: Any) -> None:
         self._show_more()
@@ -137,11 +137,7 @@ class MeasureControls(QObject):
         self._status.show_device(_WORKER.get(state, state))
 
     def _tell_failure(self, error: Exception) -> None:
-        self._status.tell(f"Not measured: {_words(error)}")
-
-
-def _words(error: Exception) -> str:
-    return str(error) if isinstance(error, RFStudioError) else f"{type(error).__name__}: {error}"
+        self._status.tell(f"Not measured: {failure_words(error)}")
 
 
 def _unit_text(subject: Subject) -> str:

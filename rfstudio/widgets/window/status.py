@@ -14,6 +14,12 @@ _A_CHARACTER = 70  # milliseconds to read one
 _DEVICE = 30  # average characters
 _GAP, _MARGIN = 6, 24
 
+_PROGRESS = 150
+"""Least width of the bar of progress, in points."""
+
+_AROUND = 16
+"""Points around the words in it."""
+
 
 class Status(QStatusBar):
     """Shows short messages, and the progress of long work with a button to cancel it.
@@ -47,7 +53,7 @@ class Status(QStatusBar):
         explain_by(self.device, "Device", "device")
         self.device.setMaximumWidth(_DEVICE * self.fontMetrics().averageCharWidth())
         self.progress = QProgressBar()
-        self.progress.setMaximumWidth(150)
+        self.progress.setFixedWidth(_PROGRESS)
         self.progress.setRange(0, 1000)
         self.progress.setAccessibleName("Progress of the measurement")
         self.cancel = QToolButton()
@@ -115,3 +121,5 @@ class Status(QStatusBar):
         if fraction is not None:
             self.progress.setValue(round(1000 * fraction))
             self.progress.setFormat(text or "%p %")
+            needed = self.fontMetrics().horizontalAdvance(text) + _AROUND
+            self.progress.setFixedWidth(max(needed, _PROGRESS))

@@ -119,7 +119,7 @@ def test_that_cancel_keeps_the_samples_that_are_there_and_they_can_be_added_to(
     assert stopped is not None
     assert bench.erf.state == "stopped"
     assert bench.erf.is_current
-    assert bench.erf.shortfall == f"{stopped.samples} of 1000000 samples"
+    assert bench.erf.shortfall == f"{stopped.samples} of 1,000,000 samples"
 
     bench.erf.set_options(estimator="signed")  # for the next measurement, not for this one
     with qtbot.waitSignal(

@@ -16,7 +16,7 @@ from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.metrics.section import section
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.widgets.charts.curves import alternates, around, fitting
-from rfstudio.widgets.charts.profile_chart import ProfileChart
+from rfstudio.widgets.charts.profile_chart import ProfileChart, share_text
 from tests.measurements import FakeMeasurements
 from tests.narrowing import present
 
@@ -152,7 +152,7 @@ def test_that_a_narrow_section_has_fewer_words_which_are_whole(state, shown, set
     assert fitting(metrics, drawing, whole - 1) == drawing.brief
     assert fitting(metrics, drawing, few) == drawing.brief
     assert fitting(metrics, drawing, few - 1).endswith("…")
-    assert drawing.brief.startswith("σ ")
+    assert drawing.brief.startswith("y: σ ")
     chart._plots[0]._read_out(QPointF(20, 0.5))
     assert chart._plots[0]._drawn.drawing.brief.startswith("pixel 20: ")
 
@@ -161,7 +161,7 @@ def test_that_the_words_do_not_cover_the_peak(state, shown, settings) -> None:
     made = state(chain((40, 30)))
     chart = shown(chart_of(made, settings), (800, 170))
     plot = chart.plots[0]
-    assert "fitted Gaussian" in chart._plots[0]._note
+    assert "Gaussian fitted here" in chart._plots[0]._note
     top = plot.viewport_point(QPointF(0, plot.getPlotItem().viewRange()[1][1])).y()
     assert plot.viewport_point(QPointF(0, 1)).y() - top > plot.fontMetrics().lineSpacing() + 2
 
@@ -209,7 +209,7 @@ def test_that_a_field_in_stripes_is_a_band_around_its_mean_with_a_word(
     deep = (*layers, *(conv(f"c{i}") for i in range(6)))
     made = state(Architecture(input_size=(120, 120), layers=deep))
     chart = shown(chart_of(made, settings))
-    assert all(x.has_band for x in chart._plots)
+    assert all(x.banded == {"expected"} for x in chart._plots)
     assert "strides or dilation read neighbouring" in chart.beyond.text()
     assert chart.beyond.isVisible()
     made.document.edit("plain", Architecture(input_size=(40, 30), layers=(conv("a"), conv("b"))))
@@ -289,3 +289,48 @@ def test_that_no_two_curves_of_the_profile_have_the_same_dashes(state, shown, se
     pens = [x.pen for x in plot._drawn.drawing.curves]
     dashes = {tuple(round(x * pen.widthF()) for x in pen.dashPattern()) for pen in pens}
     assert len(dashes) == len(names)  # in points of the screen
+
+
+def test_that_low_sections_say_of_which_axis_and_field_their_numbers_are(
+    state, shown, settings
+) -> None:
+    made = state(chain((40, 30)))
+    chart = shown(chart_of(made, settings), (800, 170))
+    assert [x._note.partition(":")[0] for x in chart._plots] == ["y", "x"]
+    assert "2.263 px by the Gaussian fitted here, 2 by moments" in chart._plots[0]._note
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(1.0, "1.000"), (0.9999, "> 0.999"), (0.9994, "0.999"), (0.5, "0.500")]
+)
+def test_that_nearly_all_of_a_variance_is_not_all_of_it(share: float, text: str) -> None:
+    assert share_text(share) == text
+
+
+def test_that_the_region_that_leaves_the_axis_is_named(state, shown, settings) -> None:
+    made = state("efficientnet_b0")  # its gates see the image, its convolutions far beyond
+    made.selection.select_layer("head")
+    chart = shown(chart_of(made, settings), (1000, 170))
+    assert "The local region reaches beyond this axis." in chart.beyond.text()
+    assert "theoretical region" not in chart.beyond.text()
+
+
+def test_that_a_unit_that_sees_only_padding_says_so(state, shown, settings) -> None:
+    far = Layer(ops.Conv(kernel_size=3, padding=9, out_channels=2), "far")
+    made = state(Architecture(input_size=(8, 8), layers=(far,)))
+    made.selection.select_layer("far", (0, 0))
+    chart = shown(chart_of(made, settings))
+    words = "This unit sees only padding: no pixel of the image reaches it."
+    assert chart.message.text() == words
+
+
+def test_that_chance_in_a_measurement_is_not_blamed_on_strides(state, shown, settings) -> None:
+    made = state(chain((60, 60)))
+    measured = FakeMeasurements(made.session)
+    chart = shown(chart_of(made, settings, measured), (900, 170))
+    layer, unit = made.selection.value[:2]
+    values = np.tile([[1.0, 3.0]], (60, 30))
+    measured.finish(layer, unit, values)
+    assert "of a measurement differ by chance" in chart.beyond.text()
+    assert "strides" not in chart.beyond.text()
+    assert "x, measured: σ" in chart._plots[1]._note

@@ -19,6 +19,7 @@ from rfstudio.app.editing.layer_edits import LayerEdits
 from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.effective.erf_session import ErfSession
 from rfstudio.app.effective.measuring_options import OPTIONS
+from rfstudio.app.effective.shown_fields import NOTHING_MEASURED
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
@@ -51,9 +52,11 @@ class Session(QObject):
     failed = Signal(Exception)
     state_changed = Signal(str)
     options_changed = Signal(object)
+    measurement_changed = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
+        self.measurement = NOTHING_MEASURED
         self.options = ErfOptions()
         self.result: Any = None
         self.state = "idle"
@@ -393,7 +396,7 @@ def test_that_the_facts_of_a_result_are_told_with_its_recipe(bench: Bench) -> No
     for fact in ("Recipe luo2016", "seed 5", "torch 2.13", "Memory ran out"):
         assert fact in run.text.text()
     bench.session.enter("idle")
-    assert "has changed" in run.line.text()
+    assert "listed in Results" in run.line.text()
 
 
 @pytest.mark.parametrize(

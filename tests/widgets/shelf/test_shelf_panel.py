@@ -63,7 +63,7 @@ def test_that_looking_elsewhere_costs_nothing_and_every_result_is_listed(
     assert "expected" in window.inspector.effective._title.text()
     assert not window.measure_panel.run.progress.isVisibleTo(window.measure_panel)
     job.succeeded.emit(result_of("head", (16, 16), values, 32))
-    assert "its result is on the shelf" in window.status.currentMessage()
+    assert "its result is in Results" in window.status.currentMessage()
     assert not window.status.progress.isVisible()
 
     qtbot.keyClick(window.canvas.view, Qt.Key.Key_Left)
@@ -184,3 +184,35 @@ def test_that_save_writes_the_chosen_result_whatever_is_shown(
     answers.path = tmp_path / "numbers.csv"
     window.results.save.click()
     assert answers.path.read_text().startswith("number,unit,measured")
+
+
+def test_that_rows_of_results_are_as_high_as_their_texts_and_stand_below_their_titles(
+    open_window: Callable,
+) -> None:
+    window = open_window(runner=FakeRunner())
+    shelved(window)
+    tree = window.results.tree
+    row = present(tree.topLevelItem(0))
+    lines = tree.visualItemRect(row).height() / tree.fontMetrics().height()
+    assert lines > 1.3
+    ink = tree.viewport().grab(tree.visualItemRect(row)).toImage()
+    ground = ink.pixelColor(2, 2)
+    first = next(
+        x
+        for x in range(ink.width())
+        if any(ink.pixelColor(x, y) != ground for y in range(3, ink.height() - 3))
+    )
+    assert first >= 6  # the margin of titles
+
+
+def test_that_large_counts_are_grouped_and_not_cut(open_window: Callable) -> None:
+    window = open_window(runner=FakeRunner())
+    session = present(window.studio.erf_session)
+    result = result_of("head", (16, 16), VALUES, 4, wanted=100_000)
+    subject = Subject(SMALL, "head", (16, 16))
+    session.shelf.put(subject, ErfOptions(), "", result, ending="cancelled", fraction=4e-5)
+    session.shelf_changed.emit()
+    tree = window.results.tree
+    text = present(tree.topLevelItem(0)).text(3)
+    assert text == "4 of 100,000 samples"
+    assert tree.fontMetrics().horizontalAdvance(text) < tree.columnWidth(3) - 12

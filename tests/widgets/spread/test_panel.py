@@ -296,3 +296,17 @@ def test_that_the_work_measures_the_images_of_the_folder(bench: Bench, folder: P
     assert [x.name for x in found.fields] == ["a.png", "b.png"]
     # A convolution alone sees the same on each image.
     assert found.fields[0].map == pytest.approx(found.fields[1].map)
+
+
+def test_that_a_network_without_images_says_so(bench: Bench, qtbot: QtBot) -> None:
+    signal = read_yaml(
+        "format: 1\ninput: {size: [64], channels: 1}\n"
+        "layers: [conv: {name: only, kernel_size: 3, out_channels: 2}]"
+    )
+    bench.session._analysis._document.edit("Open", signal)
+    with qtbot.waitExposed(bench.panel):
+        bench.panel.show()
+    words = "This network reads a signal, so there are no images to measure it on."
+    assert bench.session.lacking == words
+    assert bench.panel.view._words == words
+    assert not bench.panel.images.isEnabled()

@@ -117,7 +117,7 @@ def _keeps_what_is_there(window: MainWindow, qtbot: QtBot) -> None:
     assert not window.status.progress.isVisible()
     assert not session.is_measuring
     short = session.shortfall
-    assert short.endswith("of 100000 samples")
+    assert short.endswith("of 100,000 samples")
     assert f"(energy, {short})" in window.inspector.effective._title.text()
     assert present(window.canvas.effective_field).name == f"measured, {short}"
     assert present(window.measure_panel).run.line.text() == f"Stopped after {short}."
@@ -137,6 +137,7 @@ def test_that_every_trouble_ends_in_a_sentence_and_a_window_that_goes_on(
         with qtbot.waitSignal(session.failed, timeout=60_000):
             run.measure.click()
         assert run.line.text() == "Not measured."
+        assert run.copy.isVisible()
         assert not session.is_measuring
         assert window.status.currentMessage().startswith("Not measured: ")
         return run.text.text()
@@ -169,6 +170,7 @@ def test_that_every_trouble_ends_in_a_sentence_and_a_window_that_goes_on(
     with qtbot.waitSignal(session.failed, timeout=60_000):
         os.kill(present(present(present(studio.runner)._host._worker).pid), signal.SIGKILL)
     assert "was killed, as the system does when memory runs out" in run.text.text()
+    assert run.line.text().startswith("Stopped after ")
 
     session.set_options(samples=2)
     with qtbot.waitSignal(session.erf_changed, timeout=60_000):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PySide6.QtGui import QGuiApplication
 
 from rfstudio.app.effective.expected_fields import EXPECTED
 from rfstudio.app.files.figure_settings import FigureSettings
@@ -118,8 +119,73 @@ def test_that_all_parts_show_what_is_there_when_a_measurement_is_stopped_or_fail
     bench.runner.jobs[-1].failed.emit(RuntimeError("no more"))
     assert bench.shown(monkeypatch)[0] == "measured (energy, 4 of 10 samples)"
     bench.measure().progressed.emit(0.1, bench.result(1))
+    bench.runner.jobs[-1].failed.emit(RuntimeError("no more than one"))
+    assert bench.shown(monkeypatch)[0] == "measured (energy, 1 of 10 samples)"
+    bench.measure()
     bench.runner.jobs[-1].failed.emit(RuntimeError("none at all"))
     assert bench.shown(monkeypatch)[0] == "expected (approximate)"
+
+
+def test_that_all_parts_say_that_measuring_has_failed_and_only_of_its_unit(bench: Bench) -> None:
+    window, told = bench.window, "Not measured: RuntimeError: torch refuses."
+    run, session = present(window.measure_panel).run, present(bench.studio.erf_session)
+    words = {
+        window.numbers: window.numbers.title.text,
+        window.profile: window.profile.beyond.text,
+        window.measure_panel: run.text.text,
+    }
+
+    def said() -> dict[str, bool]:
+        found = {"canvas": "measuring failed" in window.canvas.caption.text()}
+        found["inspector"] = told in window.inspector._note.text()
+        for panel, text in words.items():
+            window.tabs.setCurrentWidget(present(panel))
+            if panel is window.numbers:
+                window.numbers.refresh()
+            found[type(panel).__name__] = "RuntimeError: torch refuses." in text()
+        return found
+
+    error = RuntimeError("torch refuses")
+    error.add_note("Traceback: line 7 of conv.py")
+    bench.measure()
+    bench.runner.jobs[-1].failed.emit(error)
+    assert all(said().values())
+    assert run.line.text() == "Not measured."
+    run.copy.click()
+    assert "line 7 of conv.py" in QGuiApplication.clipboard().text()
+    layer, unit = bench.studio.selection.value[:2]
+    bench.studio.selection.select_layer("stem")
+    assert not any(said().values())
+    assert (run.line.text(), run.copy.isVisible()) == (
+        "This unit has not been measured yet.",
+        False,
+    )
+    session.set_options(samples=7)
+    bench.studio.selection.select_layer(layer, unit)
+    assert all(said().values())
+    assert run.copy.isVisible()
+    session.set_options(samples=10)
+    assert "torch refuses" in run.text.text()  # options do not take the reason away
+    assert not run.notice.isVisible()  # nor does what it would cost go before it
+    bench.measure()
+    assert not any(said().values())
+
+
+def test_that_samples_before_a_failure_are_shown_with_the_reason(bench: Bench) -> None:
+    window = bench.window
+    run = present(window.measure_panel).run
+    window.tabs.setCurrentWidget(present(window.measure_panel))
+    bench.measure().progressed.emit(0.4, bench.result(4))
+    bench.runner.jobs[-1].failed.emit(RuntimeError("gone"))
+    assert run.line.text() == "Stopped after 4 of 10 samples."
+    assert run.text.text() == "RuntimeError: gone."
+    assert "No more was measured: RuntimeError: gone." in window.inspector._note.text()
+    layer, unit = bench.studio.selection.value[:2]
+    bench.studio.selection.select_layer("stem")
+    bench.studio.selection.select_layer(layer, unit)
+    assert run.line.text() == "Stopped after 4 of 10 samples."
+    assert run.text.text() == "RuntimeError: gone."
+    assert run.more.isVisible()
 
 
 def test_that_a_measured_field_comes_back_with_the_input_as_reference(
