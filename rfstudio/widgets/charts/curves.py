@@ -114,6 +114,8 @@ class Drawing:
         What is drawn.
     note, brief
         Words in the upper right corner, and fewer ones for a plot that is too narrow for them.
+    base
+        A height that is in view whatever the curves are; None: theirs alone are.
     """
 
     curves: tuple[Curve, ...] = ()
@@ -121,6 +123,7 @@ class Drawing:
     spot: Spot | None = None
     note: str = ""
     brief: str = ""
+    base: float | None = None
 
 
 class Curves(QGraphicsItem):
@@ -178,6 +181,9 @@ class Curves(QGraphicsItem):
         ends = [(float(np.nanmin(x)), float(np.nanmax(x))) for x in parts if not np.isnan(x).all()]
         if not ends:
             return None, None
+        base = self._drawing.base
+        if axis and base is not None:
+            ends.append((base, base))
         return min(low for low, _ in ends), max(high for _, high in ends)
 
     # --- drawing --------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Signal
-from PySide6.QtGui import QColor, QPen, QShowEvent
+from PySide6.QtGui import QColor, QPalette, QPen, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
@@ -24,10 +24,12 @@ from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
 from rfstudio.app.state.settings import Settings
-from rfstudio.app.wording.texts import field_text, short_name, steps_text
+from rfstudio.app.wording.texts import field_text, local_text, short_name, steps_text
 from rfstudio.core.fields.analysis import Analysis, analyze
 from rfstudio.core.fields.comparable import have_same_fields
+from rfstudio.core.fields.layer import LayerAnalysis
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.core.network.sample_words import Units
 from rfstudio.widgets.canvas.colours import SERIES
 from rfstudio.widgets.charts.curves import Curve, Curves, Drawing, Line, Spot, Values
 from rfstudio.widgets.charts.erf_sizes import ErfSizes
@@ -41,6 +43,9 @@ _MANY = 400
 """Number of layers above which single points are not marked."""
 _LEGEND = 0.9
 """Size of the letters of the legend, as a share of those around it."""
+
+_GROUND = 215
+"""How much the ground of the legend covers, of 255."""
 
 _PAPER = "Luo et al. 2016, plain stacks: slope 1, ERF 0.56"
 
@@ -58,8 +63,11 @@ def _counted(analysis: Analysis) -> str:
     return f"{many}, {axes[0].spacing:g} {axes[0].unit}".rstrip() + " apart"
 
 
-def rises_late(curves: Iterable[Curve]) -> bool:
-    """Whether curves are below the middle of their height in the first fifth of their width."""
+def rises_late(curves: Iterable[Curve], base: float | None = None) -> bool:
+    """Whether curves are below the middle of their height in the first fifth of their width.
+
+    Their height is counted from `base`; None: from their lowest point.
+    """
     points = [np.stack([x.x, x.y]) for x in curves]
     x, y = np.concatenate(points, axis=1) if points else np.empty((2, 0))
     is_there = np.isfinite(x) & np.isfinite(y)
@@ -67,7 +75,8 @@ def rises_late(curves: Iterable[Curve]) -> bool:
     if not x.size:
         return True
     first = x <= x.min() + (x.max() - x.min()) / 5
-    return bool(y[first].max() <= (y.min() + y.max()) / 2)
+    low = y.min() if base is None else base
+    return bool(y[first].max() <= (low + y.max()) / 2)
 
 
 class GrowthChart(QWidget):
@@ -113,7 +122,7 @@ class GrowthChart(QWidget):
         self._others: dict[str, Growth] = {}
         self._presets: dict[str, str] = {}
         self._pins: dict[str, Analysis] = {}
-        self._pinned: set[str] = set()
+        self._pinned: dict[str, Analysis] = {}
         self._erf_sizes = ErfSizes(self)
         self._sizes: dict[int, float] = {}
         self._sizes_of: dict[str, dict[int, float]] = {}
@@ -160,12 +169,16 @@ class GrowthChart(QWidget):
 
     def remove_network(self, name: str) -> None:
         """Stop drawing a network; nothing happens if it is not drawn."""
-        if self._others.pop(name, None) is not None:
-            self._sizes_of.pop(name, None)
-            if (work := self._work_of.pop(name, None)) is not None:
-                work.stop()
-                work.deleteLater()
+        if self._drop(name):
             self._draw()
+
+    def _drop(self, name: str) -> bool:
+        """Forget a network, and return whether it was there."""
+        self._sizes_of.pop(name, None)
+        if (work := self._work_of.pop(name, None)) is not None:
+            work.stop()
+            work.deleteLater()
+        return self._others.pop(name, None) is not None
 
     def _measure(self, name: str) -> None:
         """Compute the effective sizes of another network, if they are drawn."""
@@ -184,21 +197,32 @@ class GrowthChart(QWidget):
     def show_pinned(self, pinned: Mapping[str, Analysis]) -> None:
         """Draw the networks of pins, and no longer those of earlier ones.
 
-        One that is the document's own is drawn already.
+        One that is the document's own is drawn already, until another network is opened.
         """
         self._pins = dict(pinned)
-        self._follow_pinned()
+        if self._follow_pins() and self.isVisible():
+            self._follow(self._session.analysis)
+            self.plot.show_all()
 
-    def _follow_pinned(self) -> None:
-        """Draw the networks of pins that an edit has made others than the document's."""
+    def _follow_pins(self) -> bool:
+        """Have each network of the pins once that is not the document's now; say if any changed."""
         own = self._session.analysis
-        wanted = {name: x for name, x in self._pins.items() if not have_same_fields(x, own)}
-        for name in [x for x in self._pinned if x not in wanted]:
-            self.remove_network(name)
-        added = [x for x in wanted if x not in self._pinned]
-        self._pinned = set(wanted)
-        for name in added:
-            self.add_network(name, wanted[name])
+        first = {id(x): name for name, x in reversed(self._pins.items())}
+        wanted = {
+            name: x
+            for name, x in self._pins.items()
+            if first[id(x)] == name and not have_same_fields(x, own)
+        }
+        if wanted == self._pinned:
+            return False
+        for name in [x for x in self._pinned if wanted.get(x) is not self._pinned[x]]:
+            self._drop(name)
+        for name in [x for x in wanted if x not in self._others]:
+            self._others[name] = growth_of(name, wanted[name])
+            self._measure(name)
+        self._pinned = wanted
+        self._is_stale = True
+        return True
 
     # --- parts ----------------------------------------------------------------------------------
 
@@ -302,7 +326,7 @@ class GrowthChart(QWidget):
         self._later(Rank.CHARTS, self._catch_up)
 
     def _catch_up(self) -> None:
-        self._follow_pinned()  # also while it is hidden, since figures are drawn from it
+        self._follow_pins()  # also while it is hidden, since figures are drawn from it
         # A hidden tab costs nothing while a value is spun.
         if self.isVisible():
             self._follow(self._session.analysis)
@@ -334,7 +358,7 @@ class GrowthChart(QWidget):
 
     def _place_legend(self) -> None:
         """Put the legend into the corner where no curve is: most of them rise to the right."""
-        is_low = not rises_late(self._curves.values())
+        is_low = not rises_late(self._curves.values(), self._base)
         if is_low == self._is_legend_low:
             return  # where the user has moved it to
         self._is_legend_low = is_low
@@ -345,6 +369,9 @@ class GrowthChart(QWidget):
 
     def _follow_colours(self) -> None:
         self._labelled = len(self._legend.items)
+        ground = QColor(self.plot.palette().color(QPalette.ColorRole.Base))
+        ground.setAlpha(_GROUND)
+        self._legend.setBrush(pg.mkBrush(ground))  # what is behind its words is faint
         self._legend.setLabelTextColor(self.plot.text_colour)
         for _, label in self._legend.items:
             label.setText(label.text)  # the label takes a new colour only with its text
@@ -399,11 +426,18 @@ class GrowthChart(QWidget):
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(values > 0, np.log10(values), np.nan)
 
+    @property
+    def _base(self) -> float | None:
+        """Where the axis of pixels begins; a logarithmic one, with the lowest curve."""
+        return None if self.log.isChecked() else 0.0
+
     def _show(self) -> None:
         """Draw the curves that were not switched off in the legend, and the marks."""
         curves = tuple(x for key, x in self._curves.items() if self._keys[key].isVisible())
         lines, spot = self._marks()
-        self._drawn.show_drawing(Drawing(curves, lines, spot), self.plot.quiet_colour)
+        self._drawn.show_drawing(
+            Drawing(curves, lines, spot, base=self._base), self.plot.quiet_colour
+        )
 
     def _label(self, growth: Growth, place: int) -> str:
         """Return the name of a network, over logarithmic axes with its fitted slopes."""
@@ -421,7 +455,8 @@ class GrowthChart(QWidget):
         lines: list[Line] = []
         if reach > 0:
             pen = self.plot.line(quiet, 1.0, (1.0, 3.0))
-            lines.append(Line(self._height(reach), pen, is_level=True, text=f"input {reach}"))
+            what = "map" if self._growth.analysis.reference else "input"
+            lines.append(Line(self._height(reach), pen, is_level=True, text=f"{what} {reach}"))
         index = self._session.analysis.graph.paths.get(self._selection.layer, 0)
         if index <= 0:
             return tuple(lines), None
@@ -480,9 +515,9 @@ class GrowthChart(QWidget):
             self.readout.setText("" if self._growth.size.size else "No layers yet.")
             return
         layer = self._growth.analysis.at(index)
-        size, jump = field_text(layer), steps_text(layer.jump)
-        depth = "–" if layer.depth is None else layer.depth
-        text = f"{depth} · {short_name(layer.name)}: size {size}, jump {jump}"
+        depth = "" if layer.depth is None else f"depth {layer.depth} · "
+        field, jump = _field_words(layer, self._growth.analysis.units), steps_text(layer.jump)
+        text = f"{depth}{short_name(layer.name)}: {field}, jump {jump}"
         if index in self._sizes and self.erf.isChecked():
             text += f", ERF {self._sizes[index]:.1f}"
         self.readout.setText(f"{text}   ·   {_PAPER}" if self.log.isChecked() else text)
@@ -512,3 +547,12 @@ class GrowthChart(QWidget):
         self._sizes = sizes
         if self.erf.isChecked():
             self._draw()
+
+
+def _field_words(layer: LayerAnalysis, units: Units) -> str:
+    """Return what a unit of a layer sees, with its local field where that is another one."""
+    text = f"size {field_text(layer)}"
+    if layer.is_global and all(layer.is_global):
+        text = f"sees the whole {units.whole}"
+    has_local = layer.local is not None and any(layer.is_global)
+    return f"{text}, locally {local_text(layer)}" if has_local else text

@@ -58,7 +58,8 @@ class Growth:
         depths = np.unique(self.depth[~np.isnan(self.depth)])
         largest = np.full(depths.shape, np.nan)
         places = np.searchsorted(depths, self.depth)
-        is_known = ~np.isnan(values) & ~np.isnan(self.depth)
+        # Layers of 0 see nothing of the map, as a class token: they have no place on a curve.
+        is_known = (values > 0) & ~np.isnan(self.depth)
         np.fmax.at(largest, places[is_known], values[is_known])
         return depths, largest
 

@@ -56,7 +56,7 @@ def test_that_a_click_chooses_the_layer_at_that_depth(state, shown, settings, qt
     at = chart.plot.viewport_point(QPointF(2, 5)).toPoint()
     qtbot.mouseClick(chart.plot.viewport(), LEFT, pos=at)
     assert made.selection.layer == "b"
-    assert chart.readout.text() == "2 · b: size 5×5, jump 2"
+    assert chart.readout.text() == "depth 2 · b: size 5×5, jump 2"
 
 
 def test_that_dragging_the_plot_chooses_nothing(state, shown, settings, qtbot: QtBot) -> None:
@@ -78,19 +78,19 @@ def test_that_hovering_tells_the_layer_and_leaving_tells_the_chosen_one(
     made.selection.select_layer("c")
     chart = shown(GrowthChart(made.session, made.selection, settings=settings))
     qtbot.mouseMove(chart.plot.viewport(), chart.plot.viewport_point(QPointF(1, 5)).toPoint())
-    assert chart.readout.text().startswith("1 · a")
+    assert chart.readout.text().startswith("depth 1 · a")
     chart.plot.hovered_at.emit(None)
-    assert chart.readout.text().startswith("3 · c")
+    assert chart.readout.text().startswith("depth 3 · c")
 
 
 def test_that_an_edit_and_another_layer_are_followed_at_once(state, shown, settings) -> None:
     made = state(CHAIN)
     chart = shown(GrowthChart(made.session, made.selection, settings=settings))
     made.selection.select_layer("a")
-    assert chart.readout.text() == "1 · a: size 3×3, jump 1"
+    assert chart.readout.text() == "depth 1 · a: size 3×3, jump 1"
     edited = Architecture(name="chain", input_size=(40, 40), layers=(conv("a", 7),))
     made.document.edit("wider", edited)
-    assert chart.readout.text() == "1 · a: size 7×7, jump 1"
+    assert chart.readout.text() == "depth 1 · a: size 7×7, jump 1"
 
 
 def test_that_several_networks_are_compared_and_one_can_go_again(state, shown, settings) -> None:
@@ -268,3 +268,45 @@ def test_that_the_legend_covers_no_curve(state, shown, settings, network: str) -
             if np.isfinite(y)
         ]
         assert not any(place.contains(x) for x in points)
+
+
+def test_that_what_sees_the_whole_image_is_said_in_words_with_its_local_field(
+    state, shown, settings
+) -> None:
+    made = state("efficientnet_b0")
+    chart = shown(GrowthChart(made.session, made.selection, settings=settings))
+    made.selection.select_layer("head")
+    words = "depth 49 · head: sees the whole image, locally 851×851, jump 32"
+    assert chart.readout.text() == words
+    made.selection.select_layer("classifier")
+    assert "sees the whole image, jump" in chart.readout.text()
+
+
+def test_that_a_layer_that_sees_nothing_has_no_place_on_a_curve(state, shown, settings) -> None:
+    made = state("vit_b16")  # its class token is a parameter, at depth 0
+    chart = shown(GrowthChart(made.session, made.selection, settings=settings))
+    for curve in chart._curves.values():
+        assert not np.any(curve.y <= 0)
+
+
+def test_that_the_line_of_a_reference_is_not_called_the_input(state, shown, settings) -> None:
+    made = state(CHAIN)
+    chart = shown(GrowthChart(made.session, made.selection, settings=settings))
+    assert [x.text for x in chart._drawn.drawing.lines if x.is_level] == ["input 40"]
+    made.session.set_reference("a")
+    assert [x.text for x in chart._drawn.drawing.lines if x.is_level] == ["map 40"]
+
+
+def test_that_a_pinned_network_is_drawn_once_another_one_is_open(state, shown, settings) -> None:
+    made = state(CHAIN)
+    chart = shown(GrowthChart(made.session, made.selection, settings=settings))
+    pinned = made.session.analysis
+    chart.show_pinned({"A: a (1, 1), chain": pinned, "B: b (1, 1), chain": pinned})
+    assert chart.networks == ()  # it is the open one
+    made.document.edit(
+        "Open", Architecture(name="next", input_size=(20, 20), layers=(conv("x", 3),))
+    )
+    assert chart.networks == ("A: a (1, 1), chain",)
+    made.document.undo_stack.undo()
+    chart.show_pinned({})
+    assert chart.networks == ()
