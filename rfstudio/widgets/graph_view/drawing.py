@@ -63,6 +63,8 @@ class Drawing:
         Boxes of merges whose branches do not align.
     failing
         Boxes of layers that would not run.
+    noted
+        Those of `misaligned` on which there are notes alone: that is meant so, as in causal nets.
     """
 
     analysis: Analysis
@@ -71,6 +73,7 @@ class Drawing:
     lines: Lines
     misaligned: frozenset[int]
     failing: frozenset[int] = frozenset()
+    noted: frozenset[int] = frozenset()
 
     @cached_property
     def line(self) -> NDArray[np.intp]:

@@ -17,7 +17,7 @@ from rfstudio.widgets.canvas.colours import ERF, THEORETICAL
 from rfstudio.widgets.graph_view.drawing import HEIGHT, STEP_X, STEP_Y, WIDTH, Drawing
 from rfstudio.widgets.graph_view.edges import FORM_SCALE, add_edge, edges_in, ends_of
 from rfstudio.widgets.parts.painting import paints_item
-from rfstudio.widgets.parts.theme import muted
+from rfstudio.widgets.parts.theme import muted, severity_colour
 
 TEXT_SCALE = 0.5
 """Zoom from which texts can be read."""
@@ -255,14 +255,14 @@ class GraphItem(QGraphicsItem):
         is_bad = is_failing or index in drawing.misaligned
         is_selected = index == self._selected
         if scale < FORM_SCALE and not is_selected:
-            painter.fillRect(rect, THEORETICAL if is_bad else colour)
+            painter.fillRect(rect, self._sign_colour(index) if is_bad else colour)
             return
         base = self._palette.color(QPalette.ColorRole.Base)
         line = QColor(self._palette.color(QPalette.ColorRole.Mid))
         pen = QPen(line, 1)
         if is_bad:
             style = Qt.PenStyle.SolidLine if is_failing else Qt.PenStyle.DashLine
-            pen = QPen(THEORETICAL, 2.2, style)
+            pen = QPen(self._sign_colour(index), 2.2, style)
         if is_selected:
             pen = QPen(self._palette.color(QPalette.ColorRole.Highlight), 2.6)
         # Qt measures cosmetic pens in dots of the device; a point of the screen may have two.
@@ -279,12 +279,25 @@ class GraphItem(QGraphicsItem):
         if scale >= TEXT_SCALE:
             self._draw_text(painter, drawing, index, rect.adjusted(11, 3, -5, -3))
 
-    @staticmethod
-    def _draw_signs(painter: QPainter, drawing: Drawing, exposed: QRectF, scale: float) -> None:
+    def _sign_colour(self, index: int) -> QColor:
+        """Return the colour of a marked box, as that of its remark in the tree."""
+        drawing = self._drawing
+        if drawing is None or index not in drawing.noted:
+            return QColor(THEORETICAL)
+        return severity_colour("note", dark=self._is_dark())
+
+    def _is_dark(self) -> bool:
+        colour = self._palette.color
+        roles = QPalette.ColorRole
+        return colour(roles.Text).lightness() > colour(roles.Base).lightness()
+
+    def _draw_signs(
+        self, painter: QPainter, drawing: Drawing, exposed: QRectF, scale: float
+    ) -> None:
         """Draw a sign at the corner of each marked box, large enough to be seen at any zoom.
 
-        A triangle for what does not align, a disc with a cross for what would not run: neither
-        depends on colour alone.
+        A triangle for what does not align, a disc with an i where that is meant so, and a disc with
+        a cross for what would not run: none depends on colour alone.
         """
         size = max(1.0, _LEAST_SIGN / scale)
         marked = sorted(drawing.misaligned | drawing.failing)
@@ -298,6 +311,8 @@ class GraphItem(QGraphicsItem):
             painter.scale(size, size)
             if index in drawing.failing:
                 _draw_cross(painter)
+            elif index in drawing.noted:
+                _draw_note(painter, self._sign_colour(index), self._palette)
             else:
                 _draw_warning(painter)
             painter.restore()
@@ -345,6 +360,16 @@ def _draw_warning(painter: QPainter) -> None:
     painter.fillPath(path, THEORETICAL)
     painter.fillRect(QRectF(QPointF(-0.9, -3), QPointF(0.9, 2.5)), "white")
     painter.fillRect(QRectF(QPointF(-0.9, 3.6), QPointF(0.9, 5.4)), "white")
+
+
+def _draw_note(painter: QPainter, colour: QColor, palette: QPalette) -> None:
+    """Draw a disc with an i around the origin."""
+    ground = palette.color(QPalette.ColorRole.Base)
+    painter.setPen(QPen(ground, 1.4))
+    painter.setBrush(colour)
+    painter.drawEllipse(QPointF(0, 0), 7.5, 7.5)
+    painter.fillRect(QRectF(QPointF(-1, -4.4), QPointF(1, -2.4)), ground)
+    painter.fillRect(QRectF(QPointF(-1, -1.2), QPointF(1, 4.4)), ground)
 
 
 def _draw_cross(painter: QPainter) -> None:

@@ -32,7 +32,7 @@ from rfstudio.app.wording.texts import alignment_text, field_text, steps_text
 from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.largest_path import largest_path
-from rfstudio.core.fields.remarks.remark import remarks_on
+from rfstudio.core.fields.remarks.remark import each_remark, remarks_on
 from rfstudio.core.network.folding import (
     Boxes,
     boxes_of,
@@ -155,8 +155,12 @@ class GraphView(QGraphicsView):
         self._timer.timeout.connect(self._work_out_shares)
         self._resized = QTimer(self, singleShot=True, interval=_RESTED)
         self._resized.timeout.connect(self._use_room)
-        session.analysis_changed.connect(self._follow_later)
-        selection.selection_changed.connect(self._mark_later)
+        self._connect()
+
+    def _connect(self) -> None:
+        self._session.analysis_changed.connect(self._follow_later)
+        self._session.prepared.connect(self._follow_remarks)
+        self._selection.selection_changed.connect(self._mark_later)
 
     def _switch(self, text: str, name: str, tip: str) -> QToolButton:
         button = self._button(text, name, tip)
@@ -229,9 +233,8 @@ class GraphView(QGraphicsView):
         if drawing is not None and _is_same_form(drawing.analysis, analysis):
             misaligned = self._misaligned(analysis, drawing.boxes)
             failing = self._failing(analysis, drawing.boxes)
-            self.item.show_drawing(
-                replace(drawing, analysis=analysis, misaligned=misaligned, failing=failing)
-            )
+            marked = replace(drawing, analysis=analysis, misaligned=misaligned, failing=failing)
+            self.item.show_drawing(replace(marked, noted=self._noted(marked)))
         elif drawing is not None:
             if _are_nested_alike(drawing.analysis.graph, analysis.graph):
                 self._lay_out(analysis)
@@ -248,7 +251,26 @@ class GraphView(QGraphicsView):
         self._laid_out_on = self._page()
         lines = lines_for(layout, self._laid_out_on)
         misaligned = self._misaligned(analysis, boxes)
-        return Drawing(analysis, boxes, layout, lines, misaligned, self._failing(analysis, boxes))
+        failing = self._failing(analysis, boxes)
+        drawing = Drawing(analysis, boxes, layout, lines, misaligned, failing)
+        return replace(drawing, noted=self._noted(drawing))
+
+    def _noted(self, drawing: Drawing) -> frozenset[int]:
+        """Return the boxes of merges that do not align with no more than a note on it."""
+        paths = drawing.analysis.graph.paths
+        urgent = {
+            drawing.box_of(paths.get(x.layer, -1))
+            for x in each_remark(self._session.remarks)
+            if x.severity != "note"
+        }
+        return drawing.misaligned - urgent
+
+    def _follow_remarks(self) -> None:
+        """Mark what is more than a note, in a large network some frames later."""
+        drawing = self.item.drawing
+        if drawing is not None and self.isVisible() and drawing.misaligned:
+            self.item.show_drawing(replace(drawing, noted=self._noted(drawing)))
+            self._mark()
 
     def _show(self, drawing: Drawing) -> None:
         self.item.show_drawing(drawing)

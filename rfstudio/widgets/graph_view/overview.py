@@ -213,7 +213,9 @@ class GraphOverview(QWidget):
             rect.setWidth(max(rect.width(), _LEAST_BOX))
             rect.setHeight(max(rect.height(), _LEAST_BOX))
             painter.fillRect(rect, kind_colour(nodes[box.last].op))
-        for index in sorted(drawing.misaligned | drawing.failing):  # larger, beside their colour
+        for index in sorted(
+            (drawing.misaligned - drawing.noted) | drawing.failing
+        ):  # larger, beside their colour
             middle = self._rect_of(drawing.rect_of(index)).center()
             sides = (QPointF(-4, 0), QPointF(0, -4), QPointF(4, 0), QPointF(0, 4))
             painter.setPen(palette.color(QPalette.ColorRole.Base))
@@ -228,12 +230,16 @@ class GraphOverview(QWidget):
         self._still = None
 
 
+def _marks(drawing: Drawing) -> tuple[frozenset[int], ...]:
+    return drawing.misaligned, drawing.failing, drawing.noted
+
+
 def _look_alike(a: Drawing, b: Drawing) -> bool:
     """Whether two drawings have the same boxes at the same places, in the same colours."""
     if a is b:
         return True
     is_same_layout = a.boxes is b.boxes and a.layout is b.layout and a.lines is b.lines
-    if not is_same_layout or (a.misaligned, a.failing) != (b.misaligned, b.failing):
+    if not is_same_layout or _marks(a) != _marks(b):
         return False
     before, after = a.analysis.graph.nodes, b.analysis.graph.nodes
     ops = ((before[x.last].op, after[x.last].op) for x in b.boxes.boxes)

@@ -23,7 +23,9 @@ from rfstudio.core.network.architecture import (
 )
 from rfstudio.core.network.expansion import expand
 from rfstudio.core.network.layout import layout_of
+from rfstudio.widgets.canvas.colours import THEORETICAL
 from rfstudio.widgets.graph_view.graph_view import GraphView
+from rfstudio.widgets.parts.theme import severity_colour
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -329,3 +331,18 @@ def test_that_a_short_network_uses_the_height_of_a_low_panel(state, shown) -> No
     assert all(part.contains(x) for x in boxes)
     top = view.mapFromScene(boxes[0].topLeft()).y()
     assert top >= view.fold_button.geometry().bottom()
+
+
+def test_that_what_does_not_align_by_design_is_noted_and_no_alarm(state, shown) -> None:
+    made = state("tcn_1d")  # its causal branches have their centres at different distances
+    view = shown(GraphView(made.session, made.selection))
+    drawing = view.item.drawing
+    assert drawing.misaligned
+    assert drawing.noted == drawing.misaligned
+    note = severity_colour("note", dark=False)
+    assert {view.item._sign_colour(x).name() for x in drawing.noted} == {note.name()}
+    made.document.edit("Open", MISALIGNED)
+    drawing = view.item.drawing
+    assert drawing.misaligned
+    assert not drawing.noted
+    assert view.item._sign_colour(min(drawing.misaligned)) == THEORETICAL
