@@ -25,6 +25,7 @@ from rfstudio.app.wording.terms import terms_in
 from rfstudio.core.errors import Problem
 from rfstudio.core.fields.remarks.remark import Diagnostic, Remedy
 from rfstudio.importing.imported import import_remarks
+from rfstudio.widgets.parts.empty_words import empty_words
 from rfstudio.widgets.parts.theme import icon, is_dark, severity_colour
 
 _LAYER = Qt.ItemDataRole.UserRole
@@ -35,6 +36,10 @@ _WORDS = {
     "warning": ("warning", "warnings"),
     "note": ("note", "notes"),
 }
+
+
+_EMPTY = "No remarks: every layer fits, and all paths agree."
+_NO_LAYERS = "No layers yet, and so no remarks. What does not fit or align will be listed here."
 
 
 class ProblemsPanel(QWidget):
@@ -94,9 +99,7 @@ class ProblemsPanel(QWidget):
         )
         self.terms.setContentsMargins(10, 2, 10, 4)
         self.terms.hide()
-        self._empty = QLabel("No remarks: every layer fits, and all paths agree.")
-        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._empty.setContentsMargins(12, 12, 12, 12)
+        self._empty = empty_words(_EMPTY)
 
         self._file_box = QWidget()
         self._lay_out()
@@ -207,6 +210,8 @@ class ProblemsPanel(QWidget):
             return  # those before stay until the new ones are found
         dark = is_dark(self)
         remarks = self._remarks()
+        has_layers = len(self._session.analysis.graph.nodes) > 1
+        self._empty.setText(_EMPTY if has_layers else _NO_LAYERS)
         if self._listed == (remarks, dark):
             return  # most edits do not change the remarks
         self._listed = (remarks, dark)

@@ -433,7 +433,10 @@ class StackModel(QAbstractItemModel):
         self.endInsertRows()
 
     def severity(self, location: Location) -> str:
-        """Return the worst severity of the remarks on an item, or an empty text."""
+        """Return the worst severity of the remarks on an item, or an empty text.
+
+        Errors and warnings inside a container are remarks on it, too.
+        """
         return self._remarks_on(location)[0]
 
     def _remarks_on(self, location: Location) -> tuple[str, list[str]]:
@@ -450,11 +453,14 @@ class StackModel(QAbstractItemModel):
             location = None if node is None else analysis.graph.nodes[node].location
             if location is None:
                 continue
-            worst, texts = self._remarks.get(location, ("", []))
-            if len(texts) < _MOST_TEXTS and remark.message not in texts:
-                texts.append(remark.message)
-            severity = max(worst, str(remark.severity), key=_RANK.__getitem__)
-            self._remarks[location] = (severity, texts)
+            # A closed container hides the place, so it is marked, too; notes can wait.
+            around = range(1, len(location), 2) if remark.severity != "note" else ()
+            for place in (location, *(location[:x] for x in around)):
+                worst, texts = self._remarks.get(place, ("", []))
+                if len(texts) < _MOST_TEXTS and remark.message not in texts:
+                    texts.append(remark.message)
+                severity = max(worst, str(remark.severity), key=_RANK.__getitem__)
+                self._remarks[place] = (severity, texts)
 
 
 def _is_same(one: Item | None, other: Item) -> bool:

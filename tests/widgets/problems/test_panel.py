@@ -48,3 +48,13 @@ def test_that_problems_of_a_file_are_shown_copied_and_dismissed(state, shown) ->
     assert QGuiApplication.clipboard().text() == "<b>.yaml:3:7: wrong\n<b>.yaml:4:1: worse"
     panel._dismiss.click()
     assert panel.file_problem_texts() == []
+
+
+def test_that_a_network_without_layers_is_not_praised(state, shown) -> None:
+    made = state(Architecture())
+    panel = shown(ProblemsPanel(made.document, made.session, made.selection))
+    assert panel._empty.isVisible()
+    assert panel._empty.text().startswith("No layers yet")
+    layers = (Layer(ops.Conv(kernel_size=3, padding=1), "a"),)
+    made.document.edit("Add", Architecture(input_size=(8, 8), layers=layers))
+    assert panel._empty.text() == "No remarks: every layer fits, and all paths agree."

@@ -17,7 +17,7 @@ from rfstudio.app.state.settings import Settings
 from rfstudio.app.studio import Studio
 from rfstudio.core import ops
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.network.architecture import Architecture, Layer, Parallel, Residual, walk
+from rfstudio.core.network.architecture import Architecture, Layer, Parallel, Repeat, Residual, walk
 from rfstudio.widgets.stack.model import SUMMARY, StackModel
 from tests.widgets.conftest import SMALL
 
@@ -121,3 +121,12 @@ def test_that_merges_that_are_summed_up_have_their_own_badges_and_tips(qtbot, tm
     assert all(f"'block{i}.add' joins branches" in tips[i] for i in (0, 2, 7))
     assert "7 more merges, from 'block1.add'" in tips[1]
     assert "such merges: see the remark on 'block1.add'" in tips[2]
+
+
+def test_that_a_closed_container_is_marked_for_what_is_broken_in_it(settings) -> None:
+    broken = Residual((Layer(ops.Conv(kernel_size=99), "wide"),), name="inner")
+    network = Architecture(input_size=(16, 16), layers=(Repeat(2, (broken,), "outer"),))
+    model = model_of(Studio(network, settings=settings))
+    assert [model.severity(x) for x in ((0,), (0, 0, 0), (0, 0, 0, 0, 0))] == ["error"] * 3
+    tip = model.index(1, 0).data(Qt.ItemDataRole.ToolTipRole)
+    assert "would be empty" in tip
