@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from rfstudio.app.wording.terms import Question, first_of, questions_about
 from rfstudio.widgets.parts.focus_ring import FocusRing
-from rfstudio.widgets.parts.theme import muted, text_scale
+from rfstudio.widgets.parts.theme import clear_on, muted, text_scale
 
 _STILL = 4.0
 """Points that a pointer may move between press and release of a click."""
@@ -115,7 +115,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     def line(
         self, colour: QColor | str, width: float = 1.6, dashes: tuple[float, ...] = ()
     ) -> QPen:
-        """Return a pen for a curve."""
+        """Return a pen for a curve, in a colour that is seen on the ground of the plot."""
+        colour = clear_on(colour, self.palette().color(QPalette.ColorRole.Base))
         # Qt measures cosmetic pens in dots of the device; a point of the screen may have two.
         pen = QPen(pg.mkPen(colour, width=width * self.devicePixelRatioF()))
         if dashes:

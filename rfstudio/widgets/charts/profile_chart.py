@@ -9,7 +9,7 @@ from math import ceil, floor, inf, isfinite
 
 import numpy as np
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QPalette, QShowEvent
+from PySide6.QtGui import QColor, QPalette, QShowEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from rfstudio.app.effective.erf_view import ErfView
@@ -41,6 +41,7 @@ from rfstudio.widgets.charts.curves import Curve, Curves, Drawing, Line, Values,
 from rfstudio.widgets.charts.legend import LegendLine
 from rfstudio.widgets.charts.plot import Plot
 from rfstudio.widgets.parts.elided_label import ElidedLabel
+from rfstudio.widgets.parts.theme import clear_on
 
 _AXES = ("z", "y", "x")
 _FLOOR = 1e-4
@@ -278,16 +279,20 @@ class ProfileChart(QWidget):
         """Name the lines that are drawn, along whichever axis, and no others."""
         samples = dict(zip(LETTERS, PIN_SAMPLES, strict=True))
         named = {
-            "expected": _entry(ERF.name(), "▬", "expected"),
-            "measured": _entry(_MEASURED, "▬▬ ▪ ▪ ▬▬", measured),
-            **{f"pin {x}": _entry(PIN.name(), samples[x], x) for x in LETTERS},
+            "expected": self._entry(ERF, "▬", "expected"),
+            "measured": self._entry(_MEASURED, "▬▬ ▪ ▪ ▬▬", measured),
+            **{f"pin {x}": self._entry(PIN, samples[x], x) for x in LETTERS},
             "fit": "· · · ·&nbsp;fitted Gaussian",
-            "theoretical": _entry(THEORETICAL.name(), "▏", "theoretical"),
-            "local": _entry(LOCAL.name(), "┇", "local"),
+            "theoretical": self._entry(THEORETICAL, "▏", "theoretical"),
+            "local": self._entry(LOCAL, "┇", "local"),
             "visible": "┆ visible",
         }
         drawn = {name for plot in self._plots for name in plot.drawn}
         self.legend.show_entries({x: text for x, text in named.items() if x in drawn})
+
+    def _entry(self, colour: QColor | str, sample: str, name: str) -> str:
+        shown = clear_on(colour, self.palette().color(QPalette.ColorRole.Window))
+        return f'<span style="color:{shown.name()}">{sample}</span> {escape(name)}'
 
     def _switch_log(self, is_on: bool) -> None:
         self._settings.set("profile/log", is_on)
@@ -300,10 +305,6 @@ def share_text(share: float) -> str:
     """Return a share of a variance; nearly all of it is not all of it."""
     text = f"{share:.3f}"
     return text if text != "1.000" or share == 1 else "> 0.999"
-
-
-def _entry(colour: str, sample: str, name: str) -> str:
-    return f'<span style="color:{colour}">{sample}</span> {escape(name)}'
 
 
 class _SectionPlot:

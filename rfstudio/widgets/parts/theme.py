@@ -23,6 +23,12 @@ _SIZES = (16, 20, 24, 32, 48)
 _LINE = 16
 """Height of a line of usual texts."""
 
+_CLEAR = 3.2
+"""Contrast to its ground that a line of data has in the dark; WCAG 2.2 (1.4.11) asks for 3."""
+
+_DIM = 0.18
+"""Luminance below which a ground is dark."""
+
 _FUSION = 140
 """Percent by which Fusion makes borders darker."""
 
@@ -180,6 +186,33 @@ def severity_colour(severity: str, *, dark: bool) -> QColor:
         "note": ("#1f5fbf", "#79b0ff"),
     }
     return QColor(colours.get(severity, colours["note"])[dark])
+
+
+def clear_on(colour: QColor | str, ground: QColor) -> QColor:
+    """Return a colour, on a dark ground light enough to be seen as a line there.
+
+    The hue stays, so that it has the same name; on light grounds it is as it is in figures.
+    """
+    return QColor.fromRgba(_clear_on(QColor(colour).rgba(), ground.rgba()))
+
+
+@lru_cache(maxsize=256)
+def _clear_on(colour: int, ground: int) -> int:
+    shown, below = QColor.fromRgba(colour), _luminance(QColor.fromRgba(ground))
+    while below < _DIM and (_luminance(shown) + 0.05) / (below + 0.05) < _CLEAR:
+        lightness = min(shown.lightnessF() + 0.02, 1.0)
+        hue, saturation = shown.hslHueF(), shown.hslSaturationF()
+        shown.setHslF(hue, saturation, lightness, shown.alphaF())
+    return shown.rgba()
+
+
+def _luminance(colour: QColor) -> float:
+    """Return the relative luminance of a colour, as WCAG 2.2 defines it."""
+    red, green, blue = (
+        x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4
+        for x in (colour.redF(), colour.greenF(), colour.blueF())
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def icon(name: str, colour: QColor | None = None) -> QIcon:

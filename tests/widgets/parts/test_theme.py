@@ -16,7 +16,8 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from rfstudio.widgets.parts.theme import apply_scheme, icon, severity_colour
+from rfstudio.widgets.canvas.colours import ERF, LESS, LOCAL, PIN, SERIES, THEORETICAL
+from rfstudio.widgets.parts.theme import apply_scheme, clear_on, icon, severity_colour
 from tests.widgets.contrast import PART, TEXT, contrast
 
 
@@ -100,3 +101,12 @@ def test_that_lists_stay_at_their_end_in_another_scheme(qtbot: QtBot, qapp: QApp
     for scheme in ("dark", "light"):
         apply_scheme(qapp, scheme)
         assert bar.value() == before
+
+
+@pytest.mark.parametrize("colour", [THEORETICAL, LOCAL, ERF, PIN, LESS, *map(QColor, SERIES)])
+def test_that_lines_of_data_are_seen_in_the_dark_in_their_own_hue(colour: QColor) -> None:
+    for ground in (QColor("#1a1d21"), QColor("#23262b")):
+        shown = clear_on(colour, ground)
+        assert contrast(shown, ground) >= PART
+        assert shown.hslHueF() == pytest.approx(colour.hslHueF(), abs=0.02)
+    assert clear_on(colour, QColor("white")) == colour  # as in figures
