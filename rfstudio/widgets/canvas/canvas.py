@@ -446,14 +446,14 @@ class Canvas(Column):
             return
         shading = self.switches.shading.colours
         name = "" if self._erf is None else self._erf.name
-        if name and self._erf_view.shown.measurement.error is not None:
-            name += "; measuring failed"
-        text = caption(sight, name, shading, self._why_no_field(sight))
+        has_failed = bool(name) and self._erf_view.shown.measurement.error is not None
+        told = f"{name}; measuring failed" if has_failed else name
+        text = caption(sight, told, shading, self._why_no_field(sight))
         if self._difference is not None:
             text = self._difference.caption
         self._shorten_if_long(sight, text)
         is_cut = self._is_brief and self._difference is None
-        self.caption.setText(brief_caption(sight, name) if is_cut else text)
+        self.caption.setText(brief_caption(sight, told) if is_cut else text)
         self.caption.setToolTip(text if is_cut else "")
         self.empty.setText(sight.trouble)
         self.empty.setVisible(bool(sight.trouble))

@@ -165,13 +165,13 @@ class NumbersPanel(QWidget):
             tuple(x._replace(unit=units.said(x.unit), meaning=units.said(x.meaning)) for x in rows)
         )
         fields = (shown.measured, shown.expected)
-        words = ["Effective field: " + ", ".join(x.label for x in fields if x)]
+        words = "Effective field: " + ", ".join(x.label for x in fields if x)
         failure = shown.measurement.failure
         if failure:
-            words.append(failure)
+            words += f". {failure}"
         elif shown.measurement.result is not None and shown.analysis.reference:
-            words.append("the measured field is over the input only")
-        self.title.setText("; ".join(words))
+            words += "; the measured field is over the input only"
+        self.title.setText(words)
         self.title.setToolTip(self.title.text())
         if not rows:
             why = why_no_field(shown) or "This unit has no effective field, and so no numbers."

@@ -262,7 +262,10 @@ class GraphItem(QGraphicsItem):
         pen = QPen(line, 1)
         if is_bad:
             style = Qt.PenStyle.SolidLine if is_failing else Qt.PenStyle.DashLine
-            pen = QPen(self._sign_colour(index), 2.2, style)
+            # A blue border is that of the chosen layer, so notes have their sign alone in blue.
+            is_noted = index in drawing.noted
+            border = muted(self._palette) if is_noted else THEORETICAL
+            pen = QPen(border, 1.4 if is_noted else 2.2, style)
         if is_selected:
             pen = QPen(self._palette.color(QPalette.ColorRole.Highlight), 2.6)
         # Qt measures cosmetic pens in dots of the device; a point of the screen may have two.

@@ -137,7 +137,9 @@ class MeasureControls(QObject):
         self._status.show_device(_WORKER.get(state, state))
 
     def _tell_failure(self, error: Exception) -> None:
-        self._status.tell(f"Not measured: {failure_words(error)}")
+        session = self._erf_session
+        failure = "" if session is None else session.measurement.failure
+        self._status.tell(failure or f"Not measured: {failure_words(error)}")
 
 
 def _unit_text(subject: Subject) -> str:

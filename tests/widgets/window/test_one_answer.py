@@ -150,6 +150,7 @@ def test_that_all_parts_say_that_measuring_has_failed_and_only_of_its_unit(bench
     bench.measure()
     bench.runner.jobs[-1].failed.emit(error)
     assert all(said().values())
+    assert "failed" not in window.canvas.switches._buttons["erf"].accessibleName()
     assert run.line.text() == "Not measured."
     run.copy.click()
     assert "line 7 of conv.py" in QGuiApplication.clipboard().text()
@@ -180,6 +181,7 @@ def test_that_samples_before_a_failure_are_shown_with_the_reason(bench: Bench) -
     assert run.line.text() == "Stopped after 4 of 10 samples."
     assert run.text.text() == "RuntimeError: gone."
     assert "No more was measured: RuntimeError: gone." in window.inspector._note.text()
+    assert window.status.currentMessage() == "No more was measured: RuntimeError: gone."
     layer, unit = bench.studio.selection.value[:2]
     bench.studio.selection.select_layer("stem")
     bench.studio.selection.select_layer(layer, unit)
