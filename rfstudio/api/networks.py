@@ -18,6 +18,7 @@ from rfstudio.core.network.graph import Graph
 from rfstudio.core.network.inputs import with_first_input
 from rfstudio.core.shown import Shown
 from rfstudio.engine.process.torch_import import need_torch
+from rfstudio.formats.files import is_there
 from rfstudio.importing.reference import (
     PYTHON,
     is_exported_program,
@@ -93,8 +94,8 @@ def load(
         from rfstudio.engine.importing.load import load_given
 
         return load_given(network, input_size)
-    if isinstance(network, str) and (code := reference_of(network)) and not _is_file(network):
-        if code.is_file and not _is_file(code.place):
+    if isinstance(network, str) and (code := reference_of(network)) and not is_there(network):
+        if code.is_file and not is_there(code.place):
             raise RFStudioError(no_such_file(code.place))
         if not trust:
             raise RFStudioError(
@@ -111,14 +112,14 @@ def load(
         from rfstudio.engine.importing.load import load_given
 
         return load_given(module_from(code), input_size)
-    if str(network).endswith(PYTHON) and _is_file(str(network)):
+    if str(network).endswith(PYTHON) and is_there(str(network)):
         raise RFStudioError(_without_a_name(str(network)))
-    if is_exported_program(network) and _is_file(str(network)):
+    if is_exported_program(network) and is_there(str(network)):
         need_torch()
         from rfstudio.engine.importing.pt2 import load_pt2
 
         return load_pt2(Path(network))
-    if is_onnx(network) and _is_file(str(network)):
+    if is_onnx(network) and is_there(str(network)):
         from rfstudio.formats.onnx.load import load_onnx
 
         return load_onnx(Path(network), input_size)
@@ -127,7 +128,7 @@ def load(
     try:
         return open_network(str(network))
     except UnknownNetworkError as error:
-        if not _is_file(f"{network}{PYTHON}"):
+        if not is_there(f"{network}{PYTHON}"):
             raise
         raise RFStudioError(_without_a_name(f"{network}{PYTHON}")) from error
 
@@ -173,10 +174,6 @@ class Presets(Mapping[str, str], Shown):
 
 _READ = 100_000
 """Characters of a file of Python that are looked through for names."""
-
-
-def _is_file(name: str) -> bool:
-    return Path(name).exists()
 
 
 def architecture_of(

@@ -11,6 +11,7 @@ from rfstudio.app.state.document import read_network
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError, shown
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.formats.files import is_file
 from rfstudio.formats.networks.session_file import (
     SUFFIX,
     SavedSession,
@@ -105,7 +106,7 @@ def restore_choice(
     studio.set_image_shape(session.image_shape)  # type: ignore[arg-type] # the reader checked it
     if session.image is None:
         studio.images.clear()
-    elif _is_there(session.image):
+    elif is_file(session.image):
         studio.images.open_later(session.image)
     else:
         lost.append(f"the image “{shown(session.image.name)}” is not there any more")
@@ -123,10 +124,3 @@ def restore_choice(
 
 def _of(saved: SavedUnit) -> tuple[Architecture, str, tuple[int, ...]]:
     return saved.network, saved.layer, saved.unit
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a folder that may not be read, or a name that is too long
-        return False

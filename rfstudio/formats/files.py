@@ -82,6 +82,34 @@ def _read(file: BinaryIO, size: int, limit: int) -> bytes:
     return data
 
 
+def is_there(path: str | Path) -> bool:
+    """Whether there is a file or folder; False if that cannot be found out.
+
+    As for a name that is too long, or one in a folder that may not be read, where `Path.exists`
+    raises an error.
+    """
+    return _status(path) is not None
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether there is a file, and not a folder or device; False if that cannot be found out."""
+    status = _status(path)
+    return status is not None and stat.S_ISREG(status.st_mode)
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether there is a folder; False if that cannot be found out."""
+    status = _status(path)
+    return status is not None and stat.S_ISDIR(status.st_mode)
+
+
+def _status(path: str | Path) -> os.stat_result | None:
+    try:
+        return Path(path).stat()
+    except (OSError, ValueError):  # the latter of a null character in the name
+        return None
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those around it, unless they are there.
 

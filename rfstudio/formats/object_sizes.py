@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core.errors import RFStudioError
-from rfstudio.formats.files import read_bounded
+from rfstudio.formats.files import is_folder, read_bounded
 from rfstudio.formats.images.images import read_image
 
 MAX_BYTES = 1 << 30
@@ -27,7 +27,7 @@ def object_sizes(path: Path) -> list[tuple[int, int]]:
     RFStudioError
         If the file cannot be read or holds no boxes, or the folder holds no masks.
     """
-    if path.is_dir():
+    if is_folder(path):
         return _sizes_in_masks(path)
     try:
         record = json.loads(read_bounded(path, MAX_BYTES))

@@ -14,7 +14,14 @@ from pathlib import Path
 import pytest
 
 from rfstudio.core.errors import RFStudioError
-from rfstudio.formats.files import FileAccessError, atomic_write, read_bounded
+from rfstudio.formats.files import (
+    FileAccessError,
+    atomic_write,
+    is_file,
+    is_folder,
+    is_there,
+    read_bounded,
+)
 
 
 def _names_in(folder: Path) -> list[str]:
@@ -251,3 +258,16 @@ def test_that_what_never_ends_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     with pytest.raises(FileAccessError, match="not a regular file"):
         read_bounded(pipe, 10)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "with\0null", "file/below", "gone"])
+def test_that_what_cannot_be_looked_for_is_not_there(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    assert not any(look(tmp_path / name) for look in (is_there, is_file, is_folder))
+
+
+def test_that_files_and_folders_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert [look(tmp_path) for look in (is_there, is_file, is_folder)] == [True, False, True]
+    looks = [look(tmp_path / "file") for look in (is_there, is_file, is_folder)]
+    assert looks == [True, True, False]

@@ -14,6 +14,7 @@ from rfstudio.engine.requests.request import (
     BatchNormMode,
     Estimator,
 )
+from rfstudio.formats.files import is_file, is_folder
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,11 +72,11 @@ class ErfOptions:
             initialisation(self.law)
         except RFStudioError as error:
             return f"{str(error)[:1].upper()}{str(error)[1:]}."
-        if self.weights not in FIXED_WEIGHTS and not Path(self.weights).is_file():
+        if self.weights not in FIXED_WEIGHTS and not is_file(self.weights):
             return f"The file of weights {self.weights} is not there; choose another one."
         if self.inputs == "folder":
             if self.folder is None:
                 return "No folder of images is chosen; choose one, or measure with noise."
-            if not self.folder.is_dir():
+            if not is_folder(self.folder):
                 return f"The folder of images {self.folder} is not there; choose another one."
         return ""

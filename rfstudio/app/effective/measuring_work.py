@@ -17,6 +17,7 @@ from rfstudio.core.network.architecture import Architecture
 from rfstudio.engine.process.running import CancelToken, Report
 from rfstudio.engine.requests.jobs import measure_erf
 from rfstudio.engine.requests.request import ErfRequest, ErfResult
+from rfstudio.formats.files import is_folder
 
 ErfWork: TypeAlias = partial[ErfResult]
 
@@ -114,6 +115,6 @@ def measure_folder(
     """
     from rfstudio.formats.images.photos import photos_of  # noqa: PLC0415
 
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise RFStudioError(f"{folder}: there is no such folder; choose another one")
     return measure_erf(replace(request, images=photos_of(folder)), token, report, earlier)

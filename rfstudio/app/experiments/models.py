@@ -9,6 +9,7 @@ from pathlib import Path
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.formats.experiments.recipe import Recipe
+from rfstudio.formats.files import is_file
 from rfstudio.importing.reference import Reference, is_model_file, no_such_file, reference_of
 from rfstudio.importing.request import ImportRequest
 
@@ -36,7 +37,7 @@ def named_model(name: str, size: tuple[int, ...] | None) -> NamedModel:
     """
     code = reference_of(name)
     file = code.place if code is not None and code.is_file else name
-    if (code is None or code.is_file) and not Path(file).is_file():
+    if (code is None or code.is_file) and not is_file(file):
         raise RFStudioError(no_such_file(file) if code else f"there is no file '{file}'")
     if code is not None and size is None:
         raise RFStudioError(

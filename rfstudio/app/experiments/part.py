@@ -9,6 +9,7 @@ from rfstudio.app.experiments.work import ITEM, Cells
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.experiments.outcome import cells_table, how_found
 from rfstudio.formats.experiments.recipe import Recipe
+from rfstudio.formats.files import is_there
 from rfstudio.formats.tables.analysis_tables import Table
 
 
@@ -64,7 +65,7 @@ class Part:
         if not self.is_complete:
             return None
         path = self.folder / f"{self.recipe.file_name}.png"
-        return path if path.exists() else None
+        return path if is_there(path) else None
 
     def network_of(self, row: int) -> Architecture | None:
         """Return the network of a row; None: there is no such row."""

@@ -11,7 +11,7 @@ from PySide6.QtCore import QBuffer, QIODevice, QMimeData
 from PySide6.QtGui import QImage
 
 from rfstudio.core.errors import RFStudioError
-from rfstudio.formats.files import atomic_write
+from rfstudio.formats.files import atomic_write, is_there
 
 MOST = 20
 """Pasted images that are remembered as files; the oldest goes."""
@@ -45,7 +45,7 @@ def pasted_image(clipboard: QMimeData | None) -> Path:
     picture.save(buffer, "PNG")  # type: ignore[call-overload] # the stubs know bytes only
     data = bytes(buffer.data().data())
     path = pasted_images() / f"pasted {hashlib.blake2b(data, digest_size=6).hexdigest()}.png"
-    if not path.exists():
+    if not is_there(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from rfstudio.app.state.settings import Settings
+from rfstudio.formats.files import is_file
 
 MAX_RECENT = 10
 
@@ -31,7 +32,7 @@ class RecentFiles(QObject):
     @property
     def paths(self) -> list[Path]:
         """The files that are still there, newest first."""
-        return [path for path in map(Path, self._settings.texts(self._KEY)) if _is_file(path)]
+        return [path for path in map(Path, self._settings.texts(self._KEY)) if is_file(path)]
 
     def add(self, path: Path) -> None:
         """Put a file first."""
@@ -44,11 +45,3 @@ class RecentFiles(QObject):
         """Forget all files."""
         self._settings.set(self._KEY, [])
         self.recent_changed.emit([])
-
-
-def _is_file(path: Path) -> bool:
-    """Whether there is a file; False for an empty name, or in a folder that may not be read."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False

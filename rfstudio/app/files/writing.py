@@ -11,6 +11,12 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from rfstudio.core.errors import RFStudioError
+from rfstudio.formats.files import is_there
+
+
+def is_taken(path: Path) -> bool:
+    """Whether writing a file replaces one."""
+    return is_there(path)
 
 
 class Writing(QObject):

@@ -34,6 +34,7 @@ from rfstudio.formats.experiments.film import (
     FilmReader,
     weights_path,
 )
+from rfstudio.formats.files import is_file, is_there
 
 State: TypeAlias = Literal["idle", "running", "paused", "stopped", "done"]
 
@@ -261,7 +262,7 @@ class TrainingSession(WorkSession):
     def open_last(self) -> None:
         """Show the film of the last training, if it is still there."""
         name = self._settings.text(_LAST)
-        if not name or self._state != "idle" or not (Path(name) / FILM).is_file():
+        if not name or self._state != "idle" or not is_file(Path(name) / FILM):
             return
         try:
             self.open_film(Path(name))
@@ -307,7 +308,7 @@ class TrainingSession(WorkSession):
         if self.folder is None:
             return None
         path = weights_path(self.folder, frame.step)
-        return path if path.is_file() else None
+        return path if is_file(path) else None
 
     # --- the running training -------------------------------------------------------------------
 
@@ -347,10 +348,10 @@ class TrainingSession(WorkSession):
         self._set_state("done")
 
     def _fail(self, error: Exception) -> None:
-        if self.folder is not None and (self.folder / FILM).is_file():
+        if self.folder is not None and is_file(self.folder / FILM):
             self._poll()
             self.film_changed.emit()
-        can_go_on = self.folder is not None and (self.folder / STATE).is_file()
+        can_go_on = self.folder is not None and is_file(self.folder / STATE)
         self._set_state("paused" if can_go_on else "stopped")
         self.failed.emit(failure_sentence(error))
 
@@ -362,6 +363,6 @@ class TrainingSession(WorkSession):
         safe = "".join(x if x.isalnum() or x in "-_ " else "_" for x in network.name).strip()
         name = safe[:60] or "network"
         number = 1
-        while (self.place / f"{name} {number}").exists():
+        while is_there(self.place / f"{name} {number}"):
             number += 1
         return self.place / f"{name} {number}"

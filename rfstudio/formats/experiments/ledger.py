@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core.errors import RFStudioError
-from rfstudio.formats.files import FileAccessError, atomic_write, read_bounded
+from rfstudio.formats.files import FileAccessError, atomic_write, is_folder, read_bounded
 
 MAX_BYTES = 1 << 28
 
@@ -62,7 +62,7 @@ def read_rows(path: Path) -> list[Row]:
     FileAccessError
         If it cannot be read.
     """
-    if path.is_dir():
+    if is_folder(path):
         found = sorted(path.glob("*.jsonl"))
         if len(found) != 1:
             names = ", ".join(x.name for x in found) or "none"

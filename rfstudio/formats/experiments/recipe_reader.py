@@ -28,6 +28,7 @@ from rfstudio.formats.experiments.recipe import (
     TrainingItem,
     Value,
 )
+from rfstudio.formats.files import is_file, is_there
 from rfstudio.formats.networks.bounded_yaml import (
     Listing,
     Mapping,
@@ -200,7 +201,7 @@ class _Reader:
     def _beside(self, node: Node, word: str, what: str) -> Path:
         """Return a path that is given relative to the folder of the recipe."""
         path = self._folder / word
-        if not path.exists():
+        if not is_there(path):
             name = "weights" if "random" in what else "images"
             self._problems.add(node.mark, f"{name}: there is no '{short(word)}'; give {what}")
         return path
@@ -283,14 +284,14 @@ class _Reader:
         file, colon, _ = name.partition(":")
         beside = self._folder / (name if Path(name).suffix in _MODELS else file)
         if Path(name).suffix not in _MODELS and not colon:
-            return open_network(beside if beside.is_file() else name)
+            return open_network(beside if is_file(beside) else name)
         if self._opening is None:
             raise RFStudioError(
                 f"'{short(name)}' is a model, which is imported on the command line: "
                 "rfstudio experiment FILE, with --trust if it is code"
             )
         self._runs_code = self._runs_code or bool(colon)
-        if beside.is_file():
+        if is_file(beside):
             name = f"{beside}{name[len(file) :]}" if colon else str(beside)
         return self._opening(name, size)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core.errors import RFStudioError
-from rfstudio.formats.files import FileAccessError
+from rfstudio.formats.files import FileAccessError, is_folder
 from rfstudio.formats.images.images import SUFFIXES, read_image
 
 Photo = NDArray[np.uint8]
@@ -66,7 +66,7 @@ def photos_of(path: Path) -> Photos:
     RFStudioError
         If the folder cannot be read, or holds none.
     """
-    if not path.is_dir():
+    if not is_folder(path):
         return Photos((path,))
     try:
         files = sorted(x for x in path.iterdir() if _is_photo(x))

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from rfstudio.app.files.figure_settings import FigureSettings
 from rfstudio.app.files.recovery import LeftOver
+from rfstudio.app.files.writing import is_taken
 from rfstudio.app.wording.texts import short_name
 from rfstudio.importing.request import ImportRequest
 from rfstudio.widgets.parts.passing import passing
@@ -92,7 +93,7 @@ class Questions:
             return None
         path = of_kind(Path(name), suggestion, kind)
         # Qt has asked about the name that was typed.
-        if path != Path(name) and path.exists() and not self._may_replace(parent, path):
+        if path != Path(name) and is_taken(path) and not self._may_replace(parent, path):
             return None
         return path
 
