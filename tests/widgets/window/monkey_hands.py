@@ -125,9 +125,11 @@ class Hands:
         if not found:
             return ""
         widget = self._random.choice(found)
+        # A button may be gone once it was clicked.
+        said = f"{type(widget).__name__} {widget.objectName() or widget.accessibleName()}".strip()
         with self._answering():
             self._use(widget)
-        return f"{type(widget).__name__} {widget.objectName() or widget.accessibleName()}".strip()
+        return said
 
     def context(self) -> str:
         """Choose any entry of a context menu; return it."""
