@@ -203,13 +203,13 @@ def test_that_the_effective_sizes_of_all_networks_are_drawn_with_their_slopes(
     for folder in ("one", "two"):
         answers.path = network_file(tmp_path / folder, "net", 3 if folder == "one" else 9)
         hands.menu_of(growth.compare, "A file")
-    assert growth.networks == ("net", "net (2)")  # neither takes the place of the other
+    assert networks(hands) == ("net", "net (2)")  # neither takes the place of the other
     qtbot.waitUntil(lambda: all(growth._sizes_of.get(x) for x in growth.networks))
     # A kernel alone: all its pixels alike.
     assert [growth._sizes_of[x][1] for x in growth.networks] == pytest.approx([3, 9])
     assert np.isfinite(curve(hands, "net (2)", "erf")).any()
     hands.menu_of(growth.compare, "A file")
-    assert growth.networks == ("net", "net (2)")  # the same file once more
+    assert networks(hands) == ("net", "net (2)")  # the same file once more
     hands.menu_of(growth.compare, "Nothing")
     assert not networks(hands)
     hands.press(growth.log)
@@ -229,9 +229,9 @@ def test_that_a_file_that_is_called_as_a_preset_is_not_taken_for_it(
     assert "name: alexnet" in text  # the network of the file itself
     assert "kernel_size: 5" in text
     hands.menu_of(growth.compare, "VGG and AlexNet", "alexnet")
-    assert growth.networks == ("alexnet", "alexnet (2)")
+    assert networks(hands) == ("alexnet", "alexnet (2)")
     hands.menu_of(growth.compare, "VGG and AlexNet", "alexnet")
-    assert growth.networks == ("alexnet",)
+    assert networks(hands) == ("alexnet",)
     assert curve(hands, "alexnet") == [5]
 
 
@@ -247,7 +247,7 @@ def test_that_an_imported_model_is_compared_with_without_being_opened(
     runner.jobs[-1].succeeded.emit(imported)
     runner.jobs[-1].finished.emit()
     hands.come_back()
-    assert growth.networks == ("model",)
+    assert networks(hands) == ("model",)
     assert hands.window.studio.document.architecture.name == "small"
     assert curve(hands, "model") == [5]
     # One that fails says why, and the next one that is opened is opened.
@@ -261,7 +261,7 @@ def test_that_an_imported_model_is_compared_with_without_being_opened(
     runner.jobs[-1].finished.emit()
     hands.come_back()
     assert hands.window.studio.document.architecture.name == "model"
-    assert growth.networks == ("model",)
+    assert networks(hands) == ("model",)
 
 
 def test_that_a_pinned_image_beside_a_signal_has_words_and_no_difference(hands: Hands) -> None:
