@@ -92,6 +92,10 @@ class HelpWindow(QDialog):
             while self.page.find(term, cases):
                 found = self.page.textCursor()
                 if found.selectionStart() == found.block().position():
+                    # At the top: Qt brings its first line into view, and leaves the rest below.
+                    bar = self.page.verticalScrollBar()
+                    above = self.page.fontMetrics().lineSpacing()
+                    bar.setValue(bar.value() + self.page.cursorRect().top() - above)
                     return
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name

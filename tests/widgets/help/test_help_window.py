@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QToolTip
 from pytestqt.qtbot import QtBot
 
 from rfstudio import paths
-from rfstudio.app.files.help_pages import help_pages
+from rfstudio.app.files.help_pages import glossary_entries, help_pages
 from rfstudio.app.files.presets import read_preset
 from rfstudio.app.wording.terms import EFFECTIVE_TERMS, GLOSSARY, TERMS, WORDS, terms_in
 from rfstudio.core import ops
@@ -143,6 +143,19 @@ def test_that_a_word_of_a_remark_leads_to_its_entry_by_mouse_and_keyboard(
     shown = instance(HelpWindow, window.findChild(HelpWindow))
     assert _entry(shown) in problems.terms.text()
     shown.close()
+
+
+def test_that_an_entry_is_seen_whole(qtbot: QtBot) -> None:
+    shown = _help(qtbot)
+    with qtbot.waitExposed(shown):
+        shown.show()
+    for entry, _ in glossary_entries():
+        shown.open_term(entry)
+        cursor = shown.page.textCursor()
+        cursor.movePosition(cursor.MoveOperation.EndOfBlock)
+        last = shown.page.cursorRect(cursor)
+        assert shown.page.viewport().rect().contains(last), entry
+        assert _entry(shown) == entry
 
 
 def test_that_every_term_has_its_entry_in_the_order_of_letters() -> None:
