@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
 from rfstudio import __version__
-from rfstudio.app.files.log_file import LOGGER, end_log, start_log
+from rfstudio.app.files.log_file import end_log, start_log
 from rfstudio.app.files.opening import Opening, opening_for, remembered_choice
 from rfstudio.app.files.recovery import Recovery
 from rfstudio.app.heap import (
@@ -28,8 +26,9 @@ from rfstudio.app.heap import (
 from rfstudio.app.state.image_source import sample_images
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
-from rfstudio.widgets.parts.theme import TEXT_SCALE, apply_scheme, scale_text
-from rfstudio.widgets.window.crash_dialog import CrashDialog, report_text, versions_text
+from rfstudio.widgets.parts.theme import apply_scheme, remembered_text_scale, scale_text
+from rfstudio.widgets.window.crash_dialog import versions_text
+from rfstudio.widgets.window.crash_reports import CrashReports
 from rfstudio.widgets.window.main_window import MainWindow
 from rfstudio.widgets.window.questions import Questions
 from rfstudio.widgets.window.tour import TOUR
@@ -69,7 +68,7 @@ def run(network: str | None = None, image: str | Path | None = None) -> int:
     check_references()
     window = make_window(network, image)
     window.closed.connect(partial(end_log, log))
-    sys.excepthook = _reporter(window)
+    CrashReports(window).install()
     # Ctrl+C in the terminal ends the program, as it does any other.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     window.show()
@@ -152,7 +151,7 @@ def make_window(
         assert isinstance(application, QApplication)
         scheme = settings.text("scheme", "system")
         apply_scheme(application, scheme if scheme in ("light", "dark") else "system")  # type: ignore[arg-type]
-        scale_text(application, settings.number(TEXT_SCALE, 1.0))
+        scale_text(application, remembered_text_scale(settings))
         window = MainWindow(studio, questions, Frames())
     except BaseException:
         runner.shutdown()
@@ -217,25 +216,3 @@ def _keep_recovery(window: MainWindow, questions: Questions) -> None:
     recovery.write()
     if recovery.file.exists():  # now this session has a copy of its own
         recovery.discard(chosen)
-
-
-_Hook = Callable[[type[BaseException], BaseException, TracebackType | None], None]
-
-
-def _reporter(window: MainWindow) -> _Hook:
-    def report(
-        kind: type[BaseException], error: BaseException, trace: TracebackType | None
-    ) -> None:
-        sys.__excepthook__(kind, error, trace)
-        if isinstance(error, RFStudioError):
-            window.status.tell(str(error))
-        elif isinstance(error, Exception):
-            LOGGER.error("unexpected error", exc_info=(kind, error, trace))
-            text = report_text(kind, error, trace)
-            shown = window.findChild(CrashDialog)
-            if shown is not None and shown.isVisible():
-                shown.add(text)
-            else:
-                CrashDialog(text, window).open()
-
-    return report

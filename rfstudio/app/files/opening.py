@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,9 @@ LAST = "session/network"
 _CHOICE = "session/choice"
 """Setting of what was chosen last: the layer, then the unit's position."""
 
+_POSITION = re.compile("[0-9]{1,9}")
+"""A position along an axis; Python refuses to read numbers of thousands of digits."""
+
 
 def remember_choice(settings: Settings, layer: str, unit: tuple[int, ...]) -> None:
     """Remember which unit was chosen when the window was closed."""
@@ -30,7 +34,7 @@ def remember_choice(settings: Settings, layer: str, unit: tuple[int, ...]) -> No
 def remembered_choice(settings: Settings) -> tuple[str, tuple[int, ...]] | None:
     """Return the layer and the unit that were chosen last; None if that is not known."""
     layer, *unit = settings.texts(_CHOICE) or [""]
-    if not layer or not all(x.isdecimal() for x in unit):
+    if not layer or not all(_POSITION.fullmatch(x) for x in unit):
         return None
     return layer, tuple(map(int, unit))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 
 import platformdirs
@@ -47,11 +48,12 @@ class Settings:
         return {"true": True, "false": False}.get(str(value).lower(), default)
 
     def number(self, key: str, default: float) -> float:
-        """Return a remembered number."""
+        """Return a remembered number; neither infinity nor NaN is one."""
         try:
-            return float(str(self._store.value(key, default)))
+            number = float(str(self._store.value(key, default)))
         except ValueError:
             return default
+        return number if isfinite(number) else default
 
     def bytes(self, key: str) -> QByteArray:
         """Return remembered bytes, such as the state of a window; empty if there are none."""

@@ -15,6 +15,7 @@ from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton, QApplication, QScrollBar, QWidget
 
 from rfstudio import paths
+from rfstudio.app.state.settings import Settings
 
 Scheme = Literal["system", "light", "dark"]
 
@@ -116,6 +117,11 @@ TEXT_SCALE = "text_scale"
 """Setting of how large texts are, as a factor."""
 
 TEXT_SCALES = (1.0, 1.25, 1.5, 2.0)
+
+
+def remembered_text_scale(settings: Settings) -> float:
+    """Return how large texts shall be, which is never out of bounds, whatever the file says."""
+    return min(max(settings.number(TEXT_SCALE, 1.0), TEXT_SCALES[0]), TEXT_SCALES[-1])
 
 
 def scale_text(application: QApplication, factor: float) -> None:

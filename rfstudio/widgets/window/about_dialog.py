@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import PackageNotFoundError, version
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
@@ -11,24 +10,14 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QW
 
 from rfstudio.app.files.log_file import log_file
 from rfstudio.app.state.settings import settings_file
-from rfstudio.widgets.window.crash_dialog import versions_text
-
-_PARTS = ("PySide6-Essentials", "pyqtgraph", "numpy", "torch", "matplotlib")
+from rfstudio.widgets.window.crash_dialog import parts_text, versions_text
 
 
 def about_text() -> str:
     """Return what the dialog says below its heading."""
-    lines = [versions_text(), *(f"{x} {_version(x)}" for x in _PARTS)]
+    lines = [versions_text(), *parts_text()]
     lines += [f"Python: {sys.executable}", f"Settings: {settings_file()}", f"Log: {log_file()}"]
     return "\n".join(lines)
-
-
-def _version(name: str) -> str:
-    # torch is asked for its version without importing it, which takes seconds.
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "is not installed"
 
 
 _EDGE = 12

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import traceback
+from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 
 from PySide6.QtCore import Qt, qVersion
@@ -25,6 +26,11 @@ _COPY = "Copy text"
 _MOST = 5
 """Most reports that the dialog shows."""
 
+_LONGEST = 8_000
+"""Most characters of a traceback: a line of millions takes minutes to be laid out."""
+
+_PARTS = ("PySide6-Essentials", "pyqtgraph", "numpy", "torch", "matplotlib")
+
 
 def versions_text() -> str:
     """Return the versions in use and the platform, in a line."""
@@ -32,12 +38,35 @@ def versions_text() -> str:
     return f"{versions}, {platform.platform()}"
 
 
+def parts_text() -> list[str]:
+    """Return the names of the libraries in use with their versions."""
+    # torch is asked for its version without importing it, which takes seconds.
+    return [f"{x} {_version(x)}" for x in _PARTS]
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "is not installed"
+
+
 def report_text(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    kind: type[BaseException],
+    error: BaseException,
+    trace: TracebackType | None,
+    circumstances: str = "",
 ) -> str:
-    """Return the traceback with the versions in use."""
+    """Return the traceback with the versions in use, and the circumstances in a line.
+
+    Of a text as long as a network may be, which some errors quote, the middle is left out.
+    """
     lines = "".join(traceback.format_exception(kind, error, trace))
-    return f"{versions_text()}\n\n{lines}"
+    if len(lines) > _LONGEST:
+        left_out = len(lines) - _LONGEST
+        lines = f"{lines[: _LONGEST // 2]}\n… {left_out:,} characters …\n{lines[-_LONGEST // 2 :]}"
+    head = "\n".join(x for x in (versions_text(), ", ".join(parts_text()), circumstances) if x)
+    return f"{head}\n\n{lines}"
 
 
 class CrashDialog(QDialog):

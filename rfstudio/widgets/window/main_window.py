@@ -44,7 +44,13 @@ from rfstudio.widgets.inspector.editors import typed_in
 from rfstudio.widgets.inspector.numbers import NumberBlock
 from rfstudio.widgets.inspector.panel import Inspector
 from rfstudio.widgets.lessons.panel import LessonPanel
-from rfstudio.widgets.parts.theme import TEXT_SCALE, IconTinter, Scheme, apply_scheme, icon
+from rfstudio.widgets.parts.theme import (
+    IconTinter,
+    Scheme,
+    apply_scheme,
+    icon,
+    remembered_text_scale,
+)
 from rfstudio.widgets.problems.panel import ProblemsPanel
 from rfstudio.widgets.shelf.panel import ShelfPanel
 from rfstudio.widgets.spread.panel import SpreadPanel
@@ -332,7 +338,7 @@ class MainWindow(QMainWindow):
         docks, self._unshared = self._unshared, []
         if docks:
             width = self.width()
-            scale = self.studio.settings.number(TEXT_SCALE, 1.0)
+            scale = remembered_text_scale(self.studio.settings)
             roomy = _ROOMY * scale
             if self.size().boundedTo(roomy) != roomy:
                 # The canvas keeps more than half of the area: the inspector is a tab beside the

@@ -16,7 +16,14 @@ from rfstudio.app.files.presets import preset_families
 from rfstudio.app.state.image_source import PhotoShape, sample_images
 from rfstudio.app.studio import Studio
 from rfstudio.widgets.parts.fields import take_over_typed
-from rfstudio.widgets.parts.theme import TEXT_SCALE, TEXT_SCALES, Scheme, give_icon, icon
+from rfstudio.widgets.parts.theme import (
+    TEXT_SCALE,
+    TEXT_SCALES,
+    Scheme,
+    give_icon,
+    icon,
+    remembered_text_scale,
+)
 from rfstudio.widgets.stack.panel import StackPanel
 from rfstudio.widgets.window.file_commands import FileCommands
 from rfstudio.widgets.window.input_sizes import InputSizes
@@ -385,7 +392,7 @@ class WindowActions(QObject):
 
     def _add_text_scales(self, menu: QMenu) -> None:
         group = QActionGroup(self._window)
-        chosen = self._studio.settings.number(TEXT_SCALE, 1.0)
+        chosen = remembered_text_scale(self._studio.settings)
         for factor in TEXT_SCALES:
             action = menu.addAction(f"{factor:.0%}".replace("%", " %"))
             action.setCheckable(True)
