@@ -186,21 +186,21 @@ class LayerEdits(QObject):
             return
         after = edits.delete(self._architecture, places)
         near = edits.landing(places, places[0])
-        self._step(f"{verb} {self._named(places)}", after, partial(self._select_near, near))
+        self._step(f"{verb} {self._named(places)}", after, near, self._select_near)
 
     def duplicate(self, locations: Sequence[Location]) -> None:
         """Put copies of items after them."""
         places = edits.outermost(locations)
         after = edits.duplicate(self._architecture, places)
         first = edits.after(places[-1])
-        self._step(f"Duplicate {self._named(places)}", after, partial(self._select, first))
+        self._step(f"Duplicate {self._named(places)}", after, first)
 
     def move(self, locations: Sequence[Location], target: Location) -> list[Location]:
         """Move items before a place; return where they are now."""
         places = edits.outermost(locations)
         after = edits.move(self._architecture, places, target)
         goal = edits.landing(places, target)
-        self._step(f"Move {self._named(places)}", after, partial(self._select, goal))
+        self._step(f"Move {self._named(places)}", after, goal)
         return [(*goal[:-1], goal[-1] + i) for i in range(len(places))]
 
     def check_move(self, locations: Sequence[Location], target: Location) -> None:
@@ -224,19 +224,19 @@ class LayerEdits(QObject):
         places = edits.outermost(locations)
         after = edits.wrap(self._architecture, places, kind)
         text = f"Wrap {self._named(places)} in {kind}"
-        self._step(text, after, partial(self._select, places[0]))
+        self._step(text, after, places[0])
 
     def unwrap(self, location: Location) -> None:
         """Exchange a container for the layers in it."""
         after = edits.unwrap(self._architecture, location)
         text = f"Unwrap {self._named([location])}"
-        self._step(text, after, partial(self._select_near, location))
+        self._step(text, after, location, self._select_near)
 
     def rename(self, location: Location, name: str) -> None:
         """Rename an item."""
         after = edits.rename(self._architecture, location, name)
         text, copy = f"Rename {self._named([location])}", self._selection.copy
-        self._step(text, after, partial(self._select, location, copy))
+        self._step(text, after, location, partial(self._select, copy=copy))
 
     def set_parameter(self, location: Location, name: str, value: Any) -> None:
         """Set one parameter; consecutive changes of the same one undo together."""
@@ -335,11 +335,22 @@ class LayerEdits(QObject):
         after = edits.set_branches(self._architecture, location, wanted)
         self._document.edit(f"{text} of {self._named([location])}", after)
 
-    def _step(self, text: str, after: Architecture, choose: Callable[[], object]) -> None:
-        """Edit, then choose, and remember what is chosen on either side, for undo and redo."""
+    def _step(
+        self,
+        text: str,
+        after: Architecture,
+        place: Location,
+        choose: Callable[[Location], object] | None = None,
+    ) -> None:
+        """Edit, then choose a place, and remember what is chosen on either side, for undo and redo.
+
+        Unless `choose` does something else, the item at the place is chosen.
+        """
         before = _Side(self._architecture, self._selection.value)
         self._document.edit(text, after)
-        self._session.once_known(partial(self._end_step, before, self._architecture, choose))
+        self._selection.expect(place)
+        chosen = partial(choose or self._select, place)
+        self._session.once_known(partial(self._end_step, before, self._architecture, chosen))
 
     def _end_step(
         self, before: _Side, architecture: Architecture, choose: Callable[[], object]
@@ -362,6 +373,7 @@ class LayerEdits(QObject):
             if not self._document.undo_stack.count():  # another network was opened
                 self._sides.clear()
             return
+        self._selection.expect(known[1].chosen.item)
         self._session.once_known(partial(self._return_to, *known))
 
     def _return_to(self, left: _Side, entered: _Side) -> None:
@@ -400,7 +412,7 @@ class LayerEdits(QObject):
                 raise found
             if self._architecture is before:
                 text = f"{verb} {_count(len(found.items))}"
-                self._step(text, found.after, partial(self._select, place))
+                self._step(text, found.after, place)
             else:
                 self._insert_read(verb, self.place_after_selection(), found.items)
         except RFStudioError as error:
@@ -411,7 +423,7 @@ class LayerEdits(QObject):
 
     def _insert(self, text: str, place: Location, items: Sequence[Item]) -> None:
         after = edits.insert(self._architecture, place, items)
-        self._step(text, after, partial(self._select, place))
+        self._step(text, after, place)
 
     def _select(self, place: Location, copy: int = -1) -> None:
         self._selection.select_item(place, copy)

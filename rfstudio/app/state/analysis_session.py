@@ -30,6 +30,7 @@ from rfstudio.core.errors import (
 from rfstudio.core.fields.analysis import Analysis, UnitView
 from rfstudio.core.fields.remarks.diagnostics import Diagnostic
 from rfstudio.core.network.architecture import INPUT, Architecture
+from rfstudio.core.network.reexpansion import count_edited
 
 MAX_LIVE_LAYERS = 5000
 """Layers that are shown; a repeat of a hundred thousand would hold the window for minutes."""
@@ -47,6 +48,13 @@ LATE_AFTER = 100
 QUICK = 500
 """Layers of a network up to which whoever asks for what is known of all of them works it out; that
 of a larger one is prepared in slices after it is shown."""
+
+LONG = 1000
+"""Layers of a network from which on an edit of more than a few parameters takes a frame itself: its
+analysis begins in the next turn of the event loop."""
+
+FEW = 100
+"""Layers whose parameters are changed by an edit that takes no time itself."""
 
 SHOWN_AFTER = 40
 """Milliseconds after which that begins: the parts of the window follow first."""
@@ -164,8 +172,12 @@ class AnalysisSession(QObject):
             Called when an analysis is asked for; it returns what finds the unit.
         """
         self._guesses.append(guess)
+        self.foresee_once(guess())
+
+    def foresee_once(self, guess: Guess) -> None:
+        """Work out the same of one unit with the present analysis alone, if it is late."""
         if self._asked is not None and self._slices.is_busy:
-            self._asked.guesses.append(guess())
+            self._asked.guesses.append(guess)
 
     def finish(self) -> None:
         """Work out a late analysis now, however long it takes."""
@@ -270,9 +282,17 @@ class AnalysisSession(QObject):
         work = partial(_worked_out, asked)
         self._following.stop()
         more = FIRST if is_first else MORE
-        if not self._slices.start(work, self._take, at_once=True, more=more):
-            asked.is_whole = True
+        at_once = is_first or self._is_quick_edit(architecture)
+        if not self._slices.start(work, self._take, at_once=at_once, more=more):
+            asked.is_whole = at_once
             self._announcing.start()
+
+    def _is_quick_edit(self, architecture: Architecture) -> bool:
+        """Whether an edit leaves time for its analysis, or a part of it, in the same turn."""
+        if len(self._analysis.graph.nodes) < LONG:
+            return True
+        edited = count_edited(self._analysis.architecture, architecture)
+        return edited is not None and edited <= FEW
 
     def _announce_late(self) -> None:
         self.late_changed.emit(True)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from PySide6.QtCore import QObject, Signal
 
-from rfstudio.app.state.analysis_session import AnalysisSession, Guess
+from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.outline import Outline
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.network.architecture import Location
@@ -129,6 +129,10 @@ class Selection(QObject):
         """Do something once all layers of the document can be chosen: now, if they can."""
         self._session.once_known(work)
 
+    def expect(self, item: Location | None) -> None:
+        """Let what is seen by an item that will be chosen come with an analysis that is late."""
+        self._session.foresee_once(partial(_foreseen_item, item, self._seen))
+
     def select_layer(self, path: str, unit: tuple[int, ...] | None = None) -> None:
         """Choose a layer, or the output of a container.
 
@@ -195,41 +199,12 @@ class Selection(QObject):
     def _follow(self) -> None:
         analysis = self._session.analysis
         old = self._left = self._value
-        index = _followed(analysis, self._session.outline, old, self._index, self._copy)
-        index, item = self._still(index, old.item)
+        outline = self._session.outline
+        index, item = _followed(analysis, outline, old, self._index, self._copy)
         size = analysis.graph.nodes[index].size
         unit = _scaled(*self._seen, size)
         chosen = self._choice(index, unit, item)
         self._set(chosen if item is None else chosen._replace(item=item))
-
-    def _foresee(self) -> Guess:
-        """Return what finds the unit that is chosen in the next analysis."""
-        return partial(_foreseen, self._value, self._index, self._copy, self._seen)
-
-    def _still(self, index: int, item: Location | None) -> tuple[int, Location | None]:
-        """Return the node and the item that stay chosen; a chosen container stays chosen itself.
-
-        Parameters
-        ----------
-        index
-            The node of the layer that was chosen, or what is now in its place.
-        item
-            The item that was chosen; it may be elsewhere now.
-        """
-        outline = self._session.outline
-        location = self._session.analysis.graph.nodes[index].location
-        if item is None or location is None:
-            return index, None
-        found = outline.item(item)
-        if found is not None and found.bodies and not outline.outputs(item):
-            return index, item  # an empty container waits for its first layer
-        place = location[: len(item)]
-        outputs = outline.outputs(place)
-        if index in outputs:
-            return index, place
-        if place == item and outputs:  # as of a repeat that was given more turns
-            return outputs[self._copy if 0 <= self._copy < len(outputs) else -1], item
-        return index, None
 
     def _note(self, value: Selected) -> None:
         """Remember the unit in its map, unless the map is empty, as after an edit gone wrong."""
@@ -243,8 +218,10 @@ class Selection(QObject):
             self.selection_changed.emit(value)
 
 
-def _followed(analysis: Analysis, outline: Outline, old: Selected, index: int, copy: int) -> int:
-    """Return the node of the layer that was chosen, or of what is now in its place.
+def _followed(
+    analysis: Analysis, outline: Outline, old: Selected, index: int, copy: int
+) -> tuple[int, Location | None]:
+    """Return the node and the item that stay chosen, or what is now in their place.
 
     Parameters
     ----------
@@ -255,11 +232,42 @@ def _followed(analysis: Analysis, outline: Outline, old: Selected, index: int, c
     """
     found = analysis.graph.paths.get(old.layer, -1)
     if found >= 0:
-        return found
+        return _still(analysis, outline, found, old.item, copy)
     outputs = () if old.item is None else outline.outputs(old.item)
     if outputs:
-        return outputs[copy if 0 <= copy < len(outputs) else -1]
-    return min(index, len(analysis.graph.nodes) - 1)
+        found = outputs[copy if 0 <= copy < len(outputs) else -1]
+    else:
+        found = min(index, len(analysis.graph.nodes) - 1)
+    return _still(analysis, outline, found, old.item, copy)
+
+
+def _still(
+    analysis: Analysis, outline: Outline, index: int, item: Location | None, copy: int
+) -> tuple[int, Location | None]:
+    """Return the node and the item that stay chosen; a chosen container stays chosen itself.
+
+    Parameters
+    ----------
+    analysis, outline
+        The next analysis.
+    index
+        The node of the layer that was chosen, or what is now in its place.
+    item, copy
+        The item that was chosen, which may be elsewhere now, and which copy of it.
+    """
+    location = analysis.graph.nodes[index].location
+    if item is None or location is None:
+        return index, None
+    found = outline.item(item)
+    if found is not None and found.bodies and not outline.outputs(item):
+        return index, item  # an empty container waits for its first layer
+    place = location[: len(item)]
+    outputs = outline.outputs(place)
+    if index in outputs:
+        return index, place
+    if place == item and outputs:  # as of a repeat that was given more turns
+        return outputs[copy if 0 <= copy < len(outputs) else -1], item
+    return index, None
 
 
 def _foreseen(
@@ -270,8 +278,19 @@ def _foreseen(
     analysis: Analysis,
 ) -> tuple[str, tuple[int, ...]]:
     """Return the layer and unit that are most likely chosen in the next analysis."""
-    found = _followed(analysis, Outline(analysis), old, index, copy)
+    found, _ = _followed(analysis, Outline(analysis), old, index, copy)
     node = analysis.graph.nodes[found]
+    return node.name, _inside(_scaled(*seen, node.size), node.size)
+
+
+def _foreseen_item(
+    item: Location | None, seen: tuple[tuple[int, ...], tuple[int, ...]], analysis: Analysis
+) -> tuple[str, tuple[int, ...]] | None:
+    """Return the layer and unit that are chosen with an item; None where it has no output."""
+    outputs = () if item is None else Outline(analysis).outputs(item)
+    if not outputs:
+        return None
+    node = analysis.graph.nodes[outputs[-1]]
     return node.name, _inside(_scaled(*seen, node.size), node.size)
 
 

@@ -79,6 +79,12 @@ def expanded_again(
     )
 
 
+def count_edited(old: Architecture, new: Architecture) -> int | None:
+    """Return how many operations differ; None where items differ in more than parameters."""
+    found: Edited = {}
+    return len(found) if _have_one_form(old.layers, new.layers, (), found) else None
+
+
 def first_nodes_at(size: tuple[int, ...], graph: Graph, last: int) -> Graph | None:
     """Return the first nodes of a network that was expanded, at another size of its input.
 

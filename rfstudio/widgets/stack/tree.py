@@ -202,9 +202,24 @@ class LayerTree(QTreeView):
     def rowsAboutToBeRemoved(  # noqa: N802 - Qt's name
         self, parent: AnyIndex, start: int, end: int
     ) -> None:
-        """Forget rows that go, which have all rows in them; those that stay are painted again."""
+        """Forget rows that go, which have all rows in them; those that stay are painted again.
+
+        Of rows that go none is current any more: Qt would look for the next one among thousands,
+        for which it lays out all of them, and the choice follows anyway.
+        """
+        if self._is_current_among(parent, start, end):
+            flags = QItemSelectionModel.SelectionFlag
+            self.selectionModel().setCurrentIndex(QModelIndex(), flags.NoUpdate)
         super().rowsAboutToBeRemoved(parent, start, end)
         self._painted.clear()
+
+    def _is_current_among(self, parent: AnyIndex, start: int, end: int) -> bool:
+        """Whether the current row is one of some rows, or in one of them."""
+        around = self._model.row_of(parent)
+        row = self._model.row_of(self.currentIndex())
+        while row.parent is not None and row.parent is not around:
+            row = row.parent
+        return row.parent is around and start <= row.index <= end
 
     def update_changed(self) -> None:
         """Paint the rows again whose texts are not those that were painted last."""
