@@ -211,7 +211,9 @@ def _keep_recovery(window: MainWindow, questions: Questions) -> None:
     chosen = decision.opened
     if chosen is None or chosen.architecture is None:
         return
-    studio.document.replace(chosen.architecture, chosen.origin, is_modified=True)
+    studio.document.replace(
+        chosen.architecture, chosen.origin, is_modified=True, known_at=chosen.written
+    )
     studio.analysis.once_known(studio.select_informative_layer)
     recovery.write()
     if recovery.file.exists():  # now this session has a copy of its own

@@ -24,6 +24,7 @@ __all__ = [
     "SUFFIX",
     "SavedSession",
     "SessionToSave",
+    "changed_at",
     "is_as_saved",
     "read_session",
     "restore_choice",
@@ -70,6 +71,14 @@ class SessionToSave:
         """
         written = write_session(path, self._session, saved_results(self._results))
         self.left_out = len(self._results) - written
+
+
+def changed_at(path: Path) -> float:
+    """Return when a file was changed, in seconds since 1970; 0 if it is not there."""
+    try:
+        return path.stat().st_mtime
+    except (OSError, ValueError):
+        return 0.0
 
 
 def is_as_saved(session: SavedSession) -> bool:

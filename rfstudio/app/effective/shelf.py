@@ -21,6 +21,7 @@ from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.effective.measuring_work import Subject
 from rfstudio.core.plural import counted
 from rfstudio.engine.requests.request import ErfResult
+from rfstudio.formats.files import is_folder
 
 Ending: TypeAlias = Literal["done", "cancelled", "replaced", "cut"]
 """How a measurement ended: complete, by Cancel, by another measurement, or by an edit or a
@@ -273,16 +274,24 @@ class Shelf:
             taken -= _file_size(shelved)
             self.remove(shelved)
 
+    def _folder_for_files(self) -> Path:
+        """Return the folder of temporary files, which the system may have cleared meanwhile."""
+        if self._folder is not None and not is_folder(self._folder.name):
+            self._folder.cleanup()
+            self._folder = None
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(
+                prefix="rfstudio-", ignore_cleanup_errors=True
+            )
+        return Path(self._folder.name)
+
     def _move_to_disk(self, shelved: Shelved) -> None:
         result = shelved.stored
         if result is None:
             return
         try:
-            if self._folder is None:
-                self._folder = tempfile.TemporaryDirectory(
-                    prefix="rfstudio-", ignore_cleanup_errors=True
-                )
-            file = Path(self._folder.name) / f"{shelved.number}-{id(shelved)}.npz"
+            folder = self._folder_for_files()
+            file = folder / f"{shelved.number}-{id(shelved)}.npz"
             with file.open("wb") as stream:
                 np.savez(stream, map=result.map, standard_error=result.standard_error)
         except OSError:  # a full disk costs the oldest result, nothing else

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import platformdirs
 
+from rfstudio.formats.files import make_folder
+
 _LARGEST = 1 << 20
 """Bytes after which a new file is begun; one older file stays."""
 
@@ -17,6 +19,17 @@ LOGGER = logging.getLogger("rfstudio")
 def log_file() -> Path:
     """Return the log file, in the user's folder for them."""
     return platformdirs.user_log_path("rfstudio", appauthor=False) / "rfstudio.log"
+
+
+def make_log_folder() -> None:
+    """Make the folder of log files.
+
+    Raises
+    ------
+    RFStudioError
+        If it cannot be made.
+    """
+    make_folder(log_file().parent)
 
 
 def start_log(versions: str) -> logging.Handler | None:

@@ -31,8 +31,10 @@ class RecentFiles(QObject):
 
     @property
     def paths(self) -> list[Path]:
-        """The files that are still there, newest first."""
-        return [path for path in map(Path, self._settings.texts(self._KEY)) if is_file(path)]
+        """The files that are still there, newest first; those of other windows, too."""
+        self._settings.sync()
+        paths = map(Path, self._settings.texts(self._KEY)[:MAX_RECENT])
+        return [x for x in paths if is_file(x)]
 
     def add(self, path: Path) -> None:
         """Put a file first."""

@@ -100,7 +100,12 @@ class Document(QObject):
             )
 
     def replace(
-        self, architecture: Architecture, path: Path | None = None, *, is_modified: bool = False
+        self,
+        architecture: Architecture,
+        path: Path | None = None,
+        *,
+        is_modified: bool = False,
+        known_at: float | None = None,
     ) -> None:
         """Show another network, which cannot be undone.
 
@@ -112,11 +117,16 @@ class Document(QObject):
             Its file, if it has one.
         is_modified
             Whether it differs from what is on disk, as a recovered network does.
+        known_at
+            When its edits were made, in seconds since 1970, if that is a while ago: its file may
+            have been changed since, by others.
         """
         self.undo_stack.clear()
         if is_modified:
             self.undo_stack.resetClean()
         self._stamp = _stamp(path)
+        if known_at is not None and self._stamp is not None and self._stamp[0] > 1e9 * known_at:
+            self._stamp = None
         self._set_path(path)
         self._show(architecture)
         self._announced = None  # even if it is the one that is shown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,7 @@ from rfstudio.app.wording.inline_networks import InlineNetworks
 from rfstudio.app.wording.snippets import command_text, network_word, python_text
 from rfstudio.core.errors import FormatError, RFStudioError
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.core.plural import counted
 from rfstudio.importing.imported import Imported
 from rfstudio.importing.reference import ONNX, PT2, is_model_file
 from rfstudio.importing.request import ImportRequest
@@ -53,6 +54,9 @@ from rfstudio.widgets.window.questions import Questions
 
 NETWORK_SUFFIXES = (".yaml", ".yml", PT2, ONNX)
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+
+_DROPPED = (*NETWORK_SUFFIXES, *IMAGE_SUFFIXES, *SIGNAL_SUFFIXES, SESSION_SUFFIX)
+"""Endings of what is opened when it is dropped on the window."""
 
 _NETWORKS = "Networks (*.yaml *.yml *.pt2 *.onnx);;All files (*)"
 _SAVED = "Networks (*.yaml *.yml);;All files (*)"
@@ -319,10 +323,15 @@ class FileCommands(QObject):
         return self._preset
 
     def open_saved(
-        self, network: Architecture, path: Path | None, preset: str, is_modified: bool
+        self,
+        network: Architecture,
+        path: Path | None,
+        preset: str,
+        is_modified: bool,
+        known_at: float,
     ) -> bool:
         """Show a network as a session had it, and return whether it is shown."""
-        if not self._replace(lambda: (network, path), is_modified=is_modified):
+        if not self._replace(lambda: (network, path), is_modified=is_modified, known_at=known_at):
             return False
         self._preset = "" if path else preset
         return True
@@ -400,6 +409,7 @@ class FileCommands(QObject):
         *,
         is_modified: bool = False,
         is_asked: bool = False,
+        known_at: float | None = None,
     ) -> bool:
         if not is_asked and not self.may_leave():
             return False
@@ -411,7 +421,9 @@ class FileCommands(QObject):
         self._preset = ""
         self._imported = None
         self.source_changed.emit("")
-        self._studio.document.replace(architecture, path, is_modified=is_modified)
+        self._studio.document.replace(
+            architecture, path, is_modified=is_modified, known_at=known_at
+        )
         self._studio.analysis.once_known(self._end_opening)
         return True
 
@@ -470,20 +482,34 @@ class FileCommands(QObject):
     def _report_image(self, path: Path, error: RFStudioError) -> None:
         self.questions.report(self._window, f"“{path.name}” cannot be shown.", str(error))
 
+    def open_all_dropped(self, paths: Sequence[Path]) -> None:
+        """Show the first network or session and the first image of what was dropped.
+
+        Several of a kind would replace one another, so it is said that the others are not opened.
+        """
+        shown = {_is_picture(x): x for x in reversed(paths) if x.suffix.lower() in _DROPPED}
+        for path in [x for x in paths if x in shown.values()] or paths[:1]:
+            self.open_dropped(path)
+        others = len(paths) - max(len(shown), 1)
+        if others:
+            self.announced.emit(
+                f"{counted(others, 'file')} more {'was' if others == 1 else 'were'} dropped; the "
+                "first network or session and the first image are opened"
+            )
+
     def open_dropped(self, path: Path) -> None:
         """Show what was dropped on the window: a network or an image."""
         suffix = path.suffix.lower()
         if suffix in NETWORK_SUFFIXES:
             self.open_path(path)
-        elif suffix in (*IMAGE_SUFFIXES, *SIGNAL_SUFFIXES):
+        elif _is_picture(path):
             self.open_image_path(path)
         elif suffix == SESSION_SUFFIX:
             self.session_dropped.emit(path)
         else:
-            known = (*NETWORK_SUFFIXES, *IMAGE_SUFFIXES, *SIGNAL_SUFFIXES, SESSION_SUFFIX)
             self.announced.emit(
                 f"“{path.name}” is neither a network nor an image, a signal or a session "
-                f"({', '.join(known)})"
+                f"({', '.join(_DROPPED)})"
             )
 
     # --- exports --------------------------------------------------------------------------------
@@ -724,6 +750,10 @@ class FileCommands(QObject):
 
     def _remember_folder(self, purpose: str, path: Path) -> None:
         self._studio.settings.set(f"folders/{purpose}", str(path.absolute().parent))
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in (*IMAGE_SUFFIXES, *SIGNAL_SUFFIXES)
 
 
 def _file_name(text: str) -> str:

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from rfstudio.app.files.log_file import log_file
+from rfstudio.app.files.log_file import log_file, make_log_folder
 from rfstudio.app.files.opening import LAST, remember_choice
 from rfstudio.app.frames import Frames, Later, at_once
 from rfstudio.app.state.shortcuts import Shortcuts
@@ -572,7 +572,11 @@ class MainWindow(QMainWindow):
 
     def _open_logs(self) -> None:
         folder = log_file().parent
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            make_log_folder()
+        except RFStudioError as error:
+            self.status.tell(str(error))
+            return
         if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
             self.status.tell(f"The log files are in {folder}")
 
@@ -619,12 +623,11 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        """Open what was dropped: a network or an image."""
-        for url in event.mimeData().urls():
-            if url.isLocalFile():
-                self.files.open_dropped(Path(url.toLocalFile()))
-                event.acceptProposedAction()
-                return
+        """Open what was dropped: a network or a session, and an image."""
+        paths = [Path(x.toLocalFile()) for x in event.mimeData().urls() if x.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.files.open_all_dropped(paths)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         """Ask once about unsaved changes, and remember the arrangement of the window."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from PySide6.QtCore import QObject
 
@@ -13,6 +14,7 @@ from rfstudio.app.sessions import (
     SUFFIX,
     SavedSession,
     SessionToSave,
+    changed_at,
     is_as_saved,
     read_session,
     restore_choice,
@@ -78,13 +80,15 @@ class SessionCommands(QObject):
         if not self._files.reading.start(work, deliver, at_once=True):
             self._files.announced.emit(f"Reading {path.name} …")
 
-    def _show(self, path: Path, found: tuple[SavedSession, bool] | RFStudioError) -> None:
+    def _show(self, path: Path, found: _Read | RFStudioError) -> None:
         if isinstance(found, RFStudioError):
             self._files.report(f"“{path.name}” was not opened.", f"{found}.".replace("..", "."))
             return
-        session, is_modified = found
+        session, is_modified, written = found
         chosen = session.chosen
-        if self._files.open_saved(chosen.network, session.path, chosen.source, is_modified):
+        if self._files.open_saved(
+            chosen.network, session.path, chosen.source, is_modified, known_at=written
+        ):
             self._studio.analysis.once_known(partial(self._restore, path, session))
 
     def _restore(self, path: Path, session: SavedSession) -> None:
@@ -95,7 +99,18 @@ class SessionCommands(QObject):
         self._files.announced.emit(f"Opened the session {path.name}{more}")
 
 
-def _read_or_error(path: Path) -> tuple[SavedSession, bool] | RFStudioError:
-    """Return a session, and whether its network differs from its file; or why it cannot be read."""
+class _Read(NamedTuple):
+    """A session, whether its network differs from its file, and when it was written."""
+
+    session: SavedSession
+    is_modified: bool
+    written: float
+
+
+def _read_or_error(path: Path) -> _Read | RFStudioError:
+    """Return a session; or why it cannot be read."""
+    written = changed_at(path)
     session = answer_or_error(read_session, path)
-    return session if isinstance(session, RFStudioError) else (session, not is_as_saved(session))
+    if isinstance(session, RFStudioError):
+        return session
+    return _Read(session, not is_as_saved(session), written)

@@ -165,8 +165,12 @@ class WindowActions(QObject):
         self.save_session.setToolTip(
             "Save the network, chosen unit, pins, measured results and path of the image in a file"
         )
-        self.new_window = self._action("New window", open_another_window, "Ctrl+Shift+N")
+        self.new_window = self._action("New window", self._open_another, "Ctrl+Shift+N")
         self.quit = self._action("Quit", self._window.close, "Ctrl+Q")
+
+    def _open_another(self) -> None:
+        if not open_another_window():
+            self._files.announced.emit(f"Another window was not opened: {sys.executable} is gone")
 
     def _make_edit_actions(self) -> None:
         stack = self._studio.document.undo_stack

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,6 +85,19 @@ def test_that_what_exceeds_the_disk_is_dropped_and_a_lost_file_is_no_crash() -> 
     assert shelf.result(lost) is None
     assert lost not in list(shelf)
     shelf.close()
+
+
+def test_that_the_shelf_goes_on_when_its_folder_was_cleared(shelf: Shelf) -> None:
+    made = [_put(shelf, (0, x), seed=x) for x in range(3)]
+    folder = present(made[0].file).parent
+    shutil.rmtree(folder)  # as systems do with old temporary files
+    later = _put(shelf, (0, 3), seed=3)
+    assert present(made[1].file).is_file()
+    assert np.array_equal(
+        present(shelf.result(made[1])).map, np.random.default_rng(1).random((9, 9))
+    )
+    assert later in list(shelf)
+    assert shelf.result(made[0]) is None  # this one is gone
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])

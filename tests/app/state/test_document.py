@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from rfstudio.app.state.document import Document
+from rfstudio.app.state.document import Document, write_network
 from rfstudio.core import ops
 from rfstudio.core.editing import edits
 from rfstudio.core.errors import FormatError, RFStudioError
@@ -68,6 +68,20 @@ def test_that_undoing_behind_a_save_is_a_change(qtbot: QtBot, tmp_path: Path) ->
     document.save(tmp_path / "mine.yaml")
     document.undo_stack.undo()
     assert document.is_modified
+
+
+@pytest.mark.parametrize("age", [-60, 60])
+def test_that_a_file_that_is_newer_than_recovered_edits_is_not_taken_for_theirs(
+    qtbot: QtBot, tmp_path: Path, age: int
+) -> None:
+    path = tmp_path / "net.yaml"
+    write_network(path, Architecture(name="theirs"))
+    document = Document(Architecture())
+    edits_made = path.stat().st_mtime - age
+    document.replace(Architecture(name="mine"), path, is_modified=True, known_at=edits_made)
+    assert document.is_changed_on_disk == (age > 0)
+    document.save()
+    assert not document.is_changed_on_disk
 
 
 def test_that_a_broken_file_leaves_the_document_as_it_is(qtbot: QtBot, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,29 @@ def test_that_recent_files_are_newest_first_few_and_there(qtbot: QtBot, tmp_path
     assert len(recent.paths) == MAX_RECENT
     paths[-3].unlink()
     assert recent.paths[0] == paths[-1]
+
+
+def test_that_recent_files_of_another_window_stay(qtbot: QtBot, tmp_path: Path) -> None:
+    mine, theirs, last = (tmp_path / f"{x}.yaml" for x in ("mine", "theirs", "last"))
+    for path in (mine, theirs, last):
+        path.touch()
+    file = tmp_path / "settings.ini"
+    settings = Settings(file)
+    recent = RecentFiles(settings)
+    recent.add(mine)
+    settings.sync()
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from rfstudio.app.files.recent_files import RecentFiles\n"
+        "from rfstudio.app.state.settings import Settings\n"
+        "settings = Settings(Path(sys.argv[1]))\n"
+        "RecentFiles(settings).add(Path(sys.argv[2]))\n"
+        "settings.sync()\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(file), str(theirs)], check=True, timeout=60)
+    recent.add(last)
+    assert recent.paths == [last, theirs, mine]
 
 
 def test_that_the_program_begins_with_vgg16_and_later_with_what_was_last(tmp_path: Path) -> None:
