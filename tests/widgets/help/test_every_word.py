@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import QApplication, QLabel, QMenu, QTableView, QToolTip, QTreeView, QWidget
 from pytestqt.qtbot import QtBot
@@ -22,6 +22,7 @@ from rfstudio.widgets.inspector.fold import Fold
 from rfstudio.widgets.inspector.numbers import NumberBlock, TermLabel
 from rfstudio.widgets.parts.explaining import questions_at, questions_in
 from rfstudio.widgets.window.main_window import MainWindow
+from tests.measurements import FakeRunner
 from tests.narrowing import instance, present
 
 ENTRIES = dict(glossary_entries())
@@ -346,3 +347,38 @@ def test_that_the_focus_on_a_number_is_explained_by_the_key(full: MainWindow, qt
     shown = present(full.findChild(HelpWindow))
     assert shown.isVisible()
     _close_help(full)
+
+
+@pytest.mark.parametrize("part", ["spread", "attention"])
+def test_that_titles_of_panels_that_measure_are_asked(
+    open_window: Callable, qtbot: QtBot, part: str
+) -> None:
+    window = open_window(read_yaml(_NETWORK), runner=FakeRunner())
+    panel = getattr(window, part)
+    titles = ["σ (px)", "strength"] if part == "spread" else ["head", "to tokens"]
+    window.tabs.setCurrentWidget(panel)
+    panel.table.setColumnCount(len(titles))
+    panel.table.setHorizontalHeaderLabels(titles)
+    panel.table.show()
+    header = panel.table.horizontalHeader()
+    qtbot.waitUntil(lambda: header.viewport().isVisible() and header.width() > 100)
+    for section, title in enumerate(titles):
+        place = QPoint(header.sectionViewportPosition(section) + 3, 3)
+        _right_click(header.viewport(), place)
+        assert list(_ask(_popup())) == [f"What is “{title}”?"]
+        _close_popup()
+
+
+@pytest.mark.parametrize("part", ["tree", "table"])
+def test_that_the_menu_of_a_row_asks_for_its_columns(full: MainWindow, part: str) -> None:
+    view = full.stack.tree if part == "tree" else full.table
+    asked: list[str] = []
+
+    def look() -> None:
+        asked.extend(_ask(_popup()))
+        _close_popup()
+
+    full.tabs.setCurrentWidget(full.table)
+    QTimer.singleShot(0, look)
+    _press_menu_key(view.viewport())
+    assert {"What is “Layer”?", "What is “Field”?", "What is “Jump”?"} <= set(asked)
