@@ -64,7 +64,7 @@ def layer_facts(layer: LayerAnalysis) -> Iterator[Fact]:
             + (
                 "A range, since it depends on the unit: after upsampling, or where strides differ."
                 if any(a != b for a, b in ranges)
-                else "Where branches meet: the hull of all branches."
+                else "Where branches meet: the smallest region that holds all branches."
             ),
         )
     if any(layer.is_global) and layer.local is not None:
@@ -258,7 +258,7 @@ def unit_facts(unit: UnitView) -> Iterator[Fact]:
     yield Fact(
         "visible",
         _region(unit.visible_region),
-        "Visible region: hull of the pixels that really reach the unit,\n"
+        "Visible region: the smallest rectangle around the pixels that really reach the unit,\n"
         "with every border at every layer taken into account.",
     )
     yield Fact(

@@ -267,8 +267,8 @@ METRICS: tuple[Metric, ...] = (
         name="luo_size",
         unit="px",
         sentence=(
-            "√ of the number of pixels above 1 − 0.9545 of the centre's value (Luo et al. 2016);\n"
-            "4.406 σ for a Gaussian."
+            "Side of a square of as many pixels as are above 4.55 % of the centre's value,\n"
+            "which is 1 − 0.9545 (Luo et al. 2016); 4.406 σ for a Gaussian."
         ),
         brief=Brief("size", _pixels),
     ),
@@ -284,7 +284,8 @@ METRICS: tuple[Metric, ...] = (
         brief=Brief(
             "σ",
             _pixels_by_axis,
-            "Standard deviation along each axis (y × x), from second moments.",
+            "Standard deviation along each axis (y × x): how far the map is spread around its\n"
+            "centre of gravity, the root of the mean squared distance.",
         ),
     ),
     FitMetric(
@@ -360,16 +361,16 @@ METRICS: tuple[Metric, ...] = (
     PartsMetric(
         name="phase_contrast",
         sentence=(
-            "Largest over smallest share of the map by residue class of the pixel modulo {}: 1 is "
-            "even. Nothing where some class has none of it."
+            "Largest over smallest share of the map, by the remainder of a pixel's place modulo "
+            "{}: 1 is even. Nothing where one remainder has none of it."
         ),
         parts={f"{modulus}": f"{modulus}" for modulus in MODULI},
         brief=Brief(
             "phases",
             _contrasts,
-            "Phase contrast: largest over smallest share of the map by residue class of the\n"
-            f"pixel, modulo {' and '.join(map(str, MODULI))}. 1 is even; large values are the "
-            "“dead pixels” of Kim et al. 2021.",
+            "Phase contrast: largest over smallest share of the map, by the remainder of a\n"
+            f"pixel's place modulo {' and '.join(map(str, MODULI))}. 1 is even; large values are "
+            "the “dead pixels” of Kim et al. 2021.",
         ),
     ),
     Metric(
