@@ -7,7 +7,6 @@ from PySide6.QtGui import QIcon, QPixmap, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
-    QHBoxLayout,
     QLabel,
     QListView,
     QListWidget,
@@ -29,6 +28,7 @@ from rfstudio.app.wording.terms import hinted
 from rfstudio.core.metrics.attention import LayerAttention
 from rfstudio.core.metrics.registry import digits_text
 from rfstudio.widgets.parts.elided_label import ElidedLabel
+from rfstudio.widgets.parts.flow_layout import FlowLayout
 from rfstudio.widgets.parts.focus_ring import FocusRing
 from rfstudio.widgets.parts.map_view import MapView, map_picture
 from rfstudio.widgets.parts.text_button import text_button
@@ -162,11 +162,11 @@ class AttentionPanel(QWidget):
         return heads
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout()
+        row = FlowLayout(gap=6, rest=3)
         row.setContentsMargins(6, 4, 6, 2)
         for control in (self.choice, self.run, self.cancel):
             row.addWidget(control)
-        row.addWidget(self.words, 1)
+        row.addWidget(self.words)
         row.addWidget(self.save)
         side = QWidget()
         column = QVBoxLayout(side)

@@ -32,6 +32,9 @@ _SIDE = 132
 _SHARE = 0.27
 """Most of the shorter side of the canvas that the map takes."""
 
+_TITLE = 0.33
+"""Most of the width of the canvas that the title takes where it is wider than the map."""
+
 _LEAST_SIDE = 60
 """Side below which a map is not shown, unless it is the answer."""
 
@@ -142,7 +145,10 @@ class MapInset(QWidget):
         inset = self._inset
         if inset is None:
             return ""
-        most, metrics = round(1.6 * max(self._side(), _LEAST_SIDE)), self.fontMetrics()
+        side, metrics = max(self._side(), _LEAST_SIDE), self.fontMetrics()
+        parent = self.parentWidget()
+        room = 3 * side if parent is None else round(_TITLE * parent.width())
+        most = min(round(1.6 * side), max(room, side))
         size, name = "×".join(map(str, inset.size)), inset.layer
         shorter = (f"{short_name(name, x)}, {size}" for x in range(len(name), 2, -1))
         fitting = (x for x in chain([inset.title], shorter) if metrics.horizontalAdvance(x) <= most)

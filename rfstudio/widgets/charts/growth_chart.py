@@ -12,7 +12,6 @@ from PySide6.QtCore import QPointF, Signal
 from PySide6.QtGui import QColor, QPalette, QPen, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
-    QHBoxLayout,
     QMenu,
     QToolButton,
     QVBoxLayout,
@@ -37,6 +36,7 @@ from rfstudio.widgets.charts.growth_data import Growth, growth_of
 from rfstudio.widgets.charts.plot import Plot
 from rfstudio.widgets.parts.column import Column
 from rfstudio.widgets.parts.elided_label import ElidedLabel
+from rfstudio.widgets.parts.flow_layout import FlowLayout
 
 _SYMBOLS = ("o", "s", "t", "d", "x", "+")
 _MANY = 400
@@ -251,12 +251,11 @@ class GrowthChart(QWidget):
         self.compare.setToolTip("Draw the curves of another network beside those of this one")
         self.compare.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.compare.setMenu(self._compare_menu())
-        row = QHBoxLayout()
+        row = FlowLayout(gap=12, rest=0, least=40)
         row.setContentsMargins(8, 3, 8, 3)
-        row.setSpacing(12)
         holder = Column()
         holder.stack(self.readout, rest=self.readout)
-        row.addWidget(holder, 1)
+        row.addWidget(holder)
         for widget in (self.erf, self.log, self.compare):
             row.addWidget(widget)
         column = QVBoxLayout(self)

@@ -14,7 +14,7 @@ class LegendLine(QLabel):
     """Samples of lines with their names."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, textFormat=Qt.TextFormat.RichText)
+        super().__init__(parent, textFormat=Qt.TextFormat.RichText, wordWrap=True)
         self._names: tuple[str, ...] = ()
 
     def show_entries(self, entries: Mapping[str, str]) -> None:

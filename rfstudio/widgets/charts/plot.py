@@ -26,6 +26,9 @@ _STILL = 4.0
 _INNER = 0.8
 """Share of an axis within which a number has room on both sides."""
 
+_CORNER = 3
+"""Lines of text that numbers and name of the other axis take beside the name of that across."""
+
 _ROOM = 150
 """Least height in points with names at the axes."""
 
@@ -205,11 +208,22 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             event.ignore()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """Hide the names of the axes if the plot is low."""
+        """Shorten the name of the axis that does not fit, and hide both if the plot is low."""
         super().resizeEvent(event)
         if hasattr(self, "_texts"):
+            axis = self.getPlotItem().getAxis("bottom")
+            if axis.labelText != self._fitting("bottom"):
+                axis.setLabel(self._fitting("bottom"), color=self.quiet_colour.name())
             for side in self._texts:
                 self.getPlotItem().getAxis(side).showLabel(self.height() >= _ROOM)
+
+    def _fitting(self, side: str) -> str:
+        """Return the name of an axis: across, where it is too long, without what a comma adds."""
+        text = self._texts[side]
+        metrics = self.fontMetrics()
+        room = self.width() - _CORNER * metrics.lineSpacing()
+        is_long = side == "bottom" and metrics.horizontalAdvance(text) > room
+        return text.split(",")[0] if is_long else text
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
         """Follow light and dark."""
@@ -223,9 +237,9 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         """Draw the axes in the colours of the window."""
         self.setBackgroundBrush(self.palette().color(QPalette.ColorRole.Base))
         quiet = self.quiet_colour
-        for side, text in self._texts.items():
+        for side in self._texts:
             axis = self.getPlotItem().getAxis(side)
             axis.setPen(pg.mkPen(self.palette().color(QPalette.ColorRole.Mid)))
             axis.setTextPen(pg.mkPen(quiet))
-            axis.setLabel(text, color=quiet.name())
+            axis.setLabel(self._fitting(side), color=quiet.name())
             axis.showLabel(self.height() >= _ROOM)

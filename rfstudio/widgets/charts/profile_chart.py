@@ -41,6 +41,7 @@ from rfstudio.widgets.charts.curves import Curve, Curves, Drawing, Line, Values,
 from rfstudio.widgets.charts.legend import LegendLine
 from rfstudio.widgets.charts.plot import Plot
 from rfstudio.widgets.parts.elided_label import ElidedLabel
+from rfstudio.widgets.parts.flow_layout import FlowLayout
 from rfstudio.widgets.parts.theme import clear_on
 
 _AXES = ("z", "y", "x")
@@ -127,13 +128,13 @@ class ProfileChart(QWidget):
         self.log.setToolTip("Logarithmic axis, four decades")
         self.log.setChecked(self._settings.flag("profile/log", False))
         self.legend = LegendLine()
-        row = QHBoxLayout()
+        # A short row ends the legend right before the sentence.
+        row = FlowLayout(gap=12, rest=0, least=40)
         row.setContentsMargins(8, 3, 8, 3)
-        row.setSpacing(12)  # a short row ends the legend right before the sentence
         self.beyond = ElidedLabel()
         self.beyond.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self.beyond.hide()
-        row.addWidget(self.legend, 1)
+        row.addWidget(self.legend)
         row.addWidget(self.beyond)
         row.addWidget(self.log)
         self._row = QHBoxLayout()

@@ -18,7 +18,6 @@ from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
-    QHBoxLayout,
     QHeaderView,
     QMenu,
     QTableView,
@@ -35,6 +34,7 @@ from rfstudio.app.wording.terms import hinted
 from rfstudio.widgets.parts.elided_label import ElidedLabel
 from rfstudio.widgets.parts.empty_words import empty_words
 from rfstudio.widgets.parts.explaining import add_questions, explain_titles, questions_at
+from rfstudio.widgets.parts.flow_layout import FlowLayout
 from rfstudio.widgets.parts.text_button import text_button
 
 _LATER = 120
@@ -128,9 +128,9 @@ class NumbersPanel(QWidget):
         self.empty = empty_words("")
         self.copies = {kind: text_button(f"Copy {kind}") for kind in NUMBER_KINDS}
         self.save = text_button("Save map and numbers…")
-        bar = QHBoxLayout()
+        bar = FlowLayout(gap=6, rest=0)
         bar.setContentsMargins(8, 3, 6, 3)
-        bar.addWidget(self.title, 1)
+        bar.addWidget(self.title)
         for kind, button in self.copies.items():
             button.setToolTip(f"Copy all numbers as {kind}")
             button.clicked.connect(lambda _=False, kind=kind: self._copy(kind))

@@ -24,6 +24,7 @@ from rfstudio.widgets.erf_panel.option_form import OptionForm
 from rfstudio.widgets.erf_panel.run_box import RunBox
 
 _WIDE = 90  # average characters from which the parts are side by side
+_LINE = 60  # average characters below which the help has its lines for itself
 _VERY_WIDE = 150  # average characters from which one line is enough for help
 _FORM, _RUN, _CHART = 8, 4, 4  # shares of the width
 _HIGH = 14  # lines from which the parts of a narrow panel are below one another
@@ -86,16 +87,17 @@ class ErfPanel(QWidget):
         self._row.addLayout(self._pair, _FORM + _RUN)
         self._row.addWidget(self._lines[1])
         self._row.addWidget(self.chart, _CHART)
-        foot = QHBoxLayout()
-        foot.setContentsMargins(10, _FOOT, 6, _FOOT)
-        foot.addWidget(self.form.help, 1)
-        foot.addWidget(self.form.reset, 0, Qt.AlignmentFlag.AlignVCenter)
+        self._foot = QHBoxLayout()
+        self._foot.setContentsMargins(10, _FOOT, 6, _FOOT)
+        self._foot.addWidget(self.form.help, 1)
+        centre = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+        self._foot.addWidget(self.form.reset, 0, centre)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(self._row, 1)
         column.addWidget(_line(QFrame.Shape.HLine))
-        column.addLayout(foot)
+        column.addLayout(self._foot)
         self.setAccessibleName("Measuring")
         self._connect()
         self._show_options(erf_session.options)
@@ -146,24 +148,28 @@ class ErfPanel(QWidget):
         ):
             row.setDirection(direction.LeftToRight if is_beside else direction.TopToBottom)
             line.setFrameShape(shape.VLine if is_beside else shape.HLine)
+        is_beside = self.width() >= _LINE * self.fontMetrics().averageCharWidth()
+        self._foot.setDirection(direction.LeftToRight if is_beside else direction.TopToBottom)
         # What the curve says is in the words of the measurement as well.
         for widget in (self._lines[1], self.chart):
             widget.setVisible(is_wide or not is_low)
         self._share()
         # Always of the same height, so that nothing moves under the pointer.
         metrics = self.fontMetrics()
-        lines = 1 if self.width() >= _VERY_WIDE * metrics.averageCharWidth() else 2
+        lines = (
+            1 if self.width() >= _VERY_WIDE * metrics.averageCharWidth() else 2 + (not is_beside)
+        )
         self.form.help.setFixedHeight(lines * metrics.lineSpacing() + 4)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Return the least size: of the parts side by side, since both of them can be scrolled.
+        """Return the least size, whether the parts are side by side or below one another.
 
-        It is the same before the panel has the width by which they are arranged.
+        It is the same before the panel has the width by which they are arranged, and both of them
+        can be scrolled.
         """
-        hint = super().minimumSizeHint()
         parts = [self.form.minimumSizeHint(), self.run.minimumSizeHint()]
         foot = self.form.help.minimumHeight() + 2 * _FOOT + 1
-        return QSize(hint.width(), max(x.height() for x in parts) + foot)
+        return QSize(self.run.minimumWidth(), max(x.height() for x in parts) + foot)
 
     def _share(self) -> None:
         """Give the room of the curve to the options in a narrow panel without a curve."""

@@ -9,7 +9,6 @@ from PySide6.QtGui import QIcon, QPixmap, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
-    QHBoxLayout,
     QLabel,
     QMenu,
     QProgressBar,
@@ -25,6 +24,7 @@ from PySide6.QtWidgets import (
 from rfstudio.app.spread.session import SpreadSession
 from rfstudio.core.metrics.spread import ImageField
 from rfstudio.widgets.parts.elided_label import ElidedLabel
+from rfstudio.widgets.parts.flow_layout import FlowLayout
 from rfstudio.widgets.parts.focus_ring import FocusRing
 from rfstudio.widgets.parts.map_view import MapView, map_picture
 from rfstudio.widgets.parts.text_button import text_button
@@ -151,11 +151,11 @@ class SpreadPanel(QWidget):
         self._show_state(session.state)
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout()
+        row = FlowLayout(gap=6, rest=4)
         row.setContentsMargins(6, 4, 6, 2)
         for button in (self.images, self.objects, self.run, self.cancel):
             row.addWidget(button)
-        row.addWidget(self.words, 1)
+        row.addWidget(self.words)
         row.addWidget(self.copy_command)
         row.addWidget(self.save)
         side = QWidget()

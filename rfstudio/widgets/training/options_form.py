@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
-    QHBoxLayout,
     QPushButton,
     QSizePolicy,
     QWidget,
@@ -20,10 +19,14 @@ from rfstudio.app.state.selection import Selection
 from rfstudio.app.training.options import TrainingOptions
 from rfstudio.widgets.parts.elided_label import ElidedLabel
 from rfstudio.widgets.parts.fields import Choice, Line, Spin
+from rfstudio.widgets.parts.flow_layout import FlowLayout
 from rfstudio.widgets.parts.law_choice import LawChoice
 
 _CONTEXT, _IMAGES = range(2)
 _ANSWER, _CHOSEN = range(2)
+
+_LABEL = 12
+"""Average characters of a folder's name that are seen beside its buttons."""
 
 
 class FolderQuestions:
@@ -53,9 +56,9 @@ class FolderLine(QWidget):
         self.button = QPushButton(button)
         self.button.setAutoDefault(False)
         self.button.clicked.connect(self.wanted)
-        row = QHBoxLayout(self)
+        row = FlowLayout(self, rest=0, least=_LABEL)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.label, 1)
+        row.addWidget(self.label)
         row.addWidget(self.button)
 
     def show_path(self, path: Path | None, otherwise: str) -> None:
@@ -170,11 +173,15 @@ class OptionsForm(QWidget):
             field.setAccessibleName(name)
             field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             field.setMinimumWidth(60)
+        for choice in (self.task, self.follow):
+            choice.setMinimumWidth(choice.sizeHint().width())  # as of the answers that are its own
 
     def _lay_out(self) -> None:
         self.form = QFormLayout(self)
         self.form.setContentsMargins(0, 0, 0, 0)
         self.form.setVerticalSpacing(5)
+        # Where texts are large, a choice is below its name, and whole.
+        self.form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         self.form.addRow("Learn", self.task)
         self.form.addRow("Ring", self.distance)
         self.form.addRow("Images", self.data)

@@ -110,6 +110,21 @@ def test_that_no_word_is_cut_off_without_a_tooltip(
     assert found == set()
 
 
+@pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
+def test_that_no_choice_of_a_training_is_cut_off(
+    open_window: Callable, scaled: Callable, scale: float
+) -> None:
+    scaled(scale)
+    window = open_window(read_preset("resnet50"), (1024, 700), FakeRunner())
+    window.actions_.train.trigger()
+    dialog = window.training.dialog
+    QApplication.sendPostedEvents()
+    fields = [*dialog.findChildren(QComboBox), *dialog.form.findChildren(QLabel)]
+    assert [x.property("currentText") or x.property("text") for x in fields if _is_cut(x)] == []
+    assert dialog.width() <= 1024
+    dialog.close()
+
+
 @pytest.mark.parametrize("schemes", [("light", "dark"), ("dark", "light")])
 def test_that_signs_that_qt_would_draw_are_seen_on_their_ground(
     open_window: Callable, qapp: QApplication, schemes
