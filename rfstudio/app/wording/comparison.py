@@ -60,7 +60,7 @@ def rows_of(columns: Sequence[Compared]) -> list[Row]:
     rows.append(
         Row(
             "effective field",
-            tuple(Cell("–" if x.field is None else x.field.name) for x in columns),
+            tuple(Cell("–" if x.field is None else x.field.label) for x in columns),
         )
     )
     return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from math import ceil, floor, log10
 
@@ -160,8 +161,13 @@ class ConvergenceChart(QWidget):
         if not 0 < low <= high < np.inf:
             return
         ranges = {"bottom": (1.0, float(self._wanted)), "left": (0.8 * low, 1.25 * high)}
+        metrics, across = self.plot.fontMetrics(), self.plot.getViewBox().width()
         for side, (first, last) in ranges.items():
-            item.getAxis(side).setTicks([_ticks(first, last), []])
+            ticks = _ticks(first, last)
+            if side == "bottom":
+                share = across / max(log10(last / first), 1e-9)
+                ticks = apart(ticks, share, metrics.horizontalAdvance)
+            item.getAxis(side).setTicks([ticks, []])
         item.setXRange(0, np.log10(self._wanted), padding=0.04)
         item.setYRange(*np.log10(ranges["left"]), padding=0)
 
@@ -171,6 +177,28 @@ class ConvergenceChart(QWidget):
         self._curve.setSymbolBrush(SERIES[0])
         self._curve.setSymbolPen(None)
         self._rate.setPen(plot.line(plot.text_colour, 1.2, _RATE_DASHES))
+
+
+def apart(
+    ticks: list[tuple[float, str]], share: float, width: Callable[[str], int]
+) -> list[tuple[float, str]]:
+    """Return the first of these marks and those whose numbers do not touch the one before.
+
+    Parameters
+    ----------
+    ticks
+        Places and texts.
+    share
+        Points for a distance of 1.
+    width
+        Returns that of a text, in points.
+    """
+    kept = ticks[:1]
+    for place, text in ticks[1:]:
+        needed = (width(kept[-1][1]) + width(text)) / 2 + width(" ")
+        if (place - kept[-1][0]) * share >= needed:
+            kept.append((place, text))
+    return kept
 
 
 def _ticks(first: float, last: float) -> list[tuple[float, str]]:

@@ -96,7 +96,7 @@ class ShelfPanel(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         width = self.fontMetrics().averageCharWidth()
         tree.setStyleSheet("QTreeView::item { padding: 3px 6px; }")
-        for column, characters in enumerate((18, 28, 12, 28, 26)):
+        for column, characters in enumerate((14, 22, 9, 24, 20)):
             header.resizeSection(column, characters * width)
         header.setStretchLastSection(True)
         for key, do in ((Qt.Key.Key_Delete, self._delete), (Qt.Key.Key_F2, self._edit_name)):
@@ -153,6 +153,8 @@ class ShelfPanel(QWidget):
             self.tree.clear()
             for shelved in self._listed:
                 row = QTreeWidgetItem(self._cells(shelved))
+                for column in range(row.columnCount()):
+                    row.setToolTip(column, row.text(column))  # a narrow column may cut it
                 row.setFlags(row.flags() | Qt.ItemFlag.ItemIsEditable)
                 row.setData(_NAME, _NUMBER, shelved.number)
                 self.tree.addTopLevelItem(row)

@@ -29,6 +29,7 @@ from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.metrics.distance import RATE
 from rfstudio.core.network.architecture import Architecture, Layer, Residual
+from rfstudio.widgets.erf_panel.convergence_chart import apart
 from rfstudio.widgets.erf_panel.editors import FileQuestions
 from rfstudio.widgets.erf_panel.panel import ErfPanel
 from tests.narrowing import instance, present
@@ -547,3 +548,11 @@ def test_that_a_real_measurement_comes_near_the_expected_field(
     assert distance < chart.points[0][1]
     assert panel.run.line.text().startswith("Measured 256 samples")
     assert "torch" in panel.run.text.text()
+
+
+def test_that_numbers_below_the_curve_do_not_touch() -> None:
+    ticks = [(float(x), str(10**x)) for x in range(6)]
+    assert apart(ticks, 100, len) == ticks
+    # Numbers of up to six letters and a gap of one, with four letters from mark to mark.
+    assert [x for _, x in apart(ticks, 4, len)] == ["1", "10", "100", "10000"]
+    assert apart([], 4, len) == []
