@@ -87,6 +87,10 @@ def distance_text(axes: Sequence[Axis], steps: Sequence[float | None]) -> str:
 
 
 def sized_text(text: str, axes: Sequence[Axis], sizes: Sequence[float | None]) -> str:
-    """Return a size with the word for samples, and in physical units: ``267 px = 13.4 mm``."""
+    """Return a size with the word for samples, and in physical units: ``267 px = 13.4 mm``.
+
+    Sizes are the largest of a text that is a range: ``188…204 px, up to 10.2 mm``.
+    """
     physical = extent_text(axes, sizes)
-    return f"{text} {samples_word(axes, len(sizes))}" + (f" = {physical}" if physical else "")
+    sized = f"{text} {samples_word(axes, len(sizes))}"
+    return f"{sized}{', up to ' if '…' in text else ' = '}{physical}" if physical else sized

@@ -248,8 +248,10 @@ class AttentionPanel(QWidget):
         self.progress.setVisible(is_running)
         if is_running:
             self._say(f"Measuring {session.what} …")
-        else:
-            self._say_found()
+            return
+        self._say_found()
+        if not session.layers:
+            self._show_empty()  # after a failure, too
 
     # --- what was found -------------------------------------------------------------------------
 

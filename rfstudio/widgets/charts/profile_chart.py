@@ -231,7 +231,8 @@ class ProfileChart(QWidget):
         if shown.expected is None and not shown.is_late:
             unit = (shown.analysis, shown.layer, shown.unit)
             if why := EXPECTED.why_none(*unit, shown.measurement.init):
-                remarks.append(f"Nothing expected beside it: {why[:1].lower()}{why[1:]}")
+                reason = why.partition(";")[0].rstrip(".")  # measured it was already
+                remarks.append(f"Nothing expected beside it: {reason[:1].lower()}{reason[1:]}.")
         beyond = {kind for plot in self._plots for kind in plot.borders_beyond}
         remarks += [
             f"The {kind} region reaches beyond this axis."

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from rfstudio.app.slices import Slices
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.metrics.distance import RATE
+from rfstudio.core.plural import counted
 from rfstudio.widgets.canvas.colours import SERIES
 from rfstudio.widgets.charts.legend import LegendLine
 from rfstudio.widgets.charts.plot import Plot
@@ -143,7 +144,8 @@ class ConvergenceChart(QWidget):
             self._rate.setData([], [])
         self._show_range(y)
         if self._points:
-            last = f" {self._points[-1][1]:.3g} at {self._points[-1][0]} samples"
+            count, value = self._points[-1]
+            last = f" {value:.3g} at {counted(count, 'sample')}"
             sample = f'<span style="color:{SERIES[0]}">●</span>'
             entries = {"L1 distance": f"{sample} L1 distance{last}"}
             if self.shows_rate:

@@ -96,7 +96,7 @@ class ShelfPanel(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         width = self.fontMetrics().averageCharWidth()
         tree.setStyleSheet("QTreeView::item { padding: 3px 6px; }")
-        for column, characters in enumerate((14, 22, 9, 24, 20)):
+        for column, characters in enumerate((14, 20, 17, 24, 18)):
             header.resizeSection(column, characters * width)
         header.setStretchLastSection(True)
         for key, do in ((Qt.Key.Key_Delete, self._delete), (Qt.Key.Key_F2, self._edit_name)):

@@ -204,3 +204,10 @@ def test_that_mistakes_are_named(change: tuple[str, str], message: str) -> None:
     with pytest.raises(FormatError) as caught:
         read_yaml(SPECTROGRAM.replace(*change))
     assert message in str(caught.value)
+
+
+def test_that_a_range_of_sizes_does_not_equal_one_extent() -> None:
+    axes = (Axis(unit="mm", spacing=0.05),) * 2
+    assert sized_text("204×204", axes, (204, 204)) == "204×204 px = 10.2×10.2 mm"
+    found = sized_text("188…204×188…204", axes, (204, 204))
+    assert found == "188…204×188…204 px, up to 10.2×10.2 mm"

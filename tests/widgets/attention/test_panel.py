@@ -251,6 +251,7 @@ def test_that_a_failure_is_said_and_leaves_the_panel_ready(bench: Bench) -> None
     panel.run.click()
     bench.runner.job.failed.emit(MeasurementError("the file of weights does not fit"))
     assert "does not fit" in panel.words.text()
+    assert panel.view._words.startswith("Where does the unit look?")  # no empty panel
     assert panel.run.isEnabled()
 
 

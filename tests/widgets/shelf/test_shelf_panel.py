@@ -215,4 +215,6 @@ def test_that_large_counts_are_grouped_and_not_cut(open_window: Callable) -> Non
     tree = window.results.tree
     text = present(tree.topLevelItem(0)).text(3)
     assert text == "4 of 100,000 samples"
-    assert tree.fontMetrics().horizontalAdvance(text) < tree.columnWidth(3) - 12
+    wide = tree.fontMetrics().horizontalAdvance
+    assert wide(text) < tree.columnWidth(3) - 12
+    assert wide("128, 128, 128") < tree.columnWidth(2) - 12
