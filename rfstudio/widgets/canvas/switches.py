@@ -14,6 +14,7 @@ from rfstudio.widgets.canvas.colours import DIM, HALO, LOCAL, NESTED, SUPPORT, T
 from rfstudio.widgets.canvas.shading import COLOUR_MAPS, CONTOURS, Shading, colour_steps
 from rfstudio.widgets.parts.explaining import explain_by
 from rfstudio.widgets.parts.flow_layout import FlowLayout
+from rfstudio.widgets.parts.theme import icon_size
 
 _SWATCH = QSize(26, 16)
 
@@ -227,7 +228,7 @@ class SwitchBar(QWidget):
         button.setAccessibleName(switch.label)
         button.setAccessibleDescription(switch.meaning)
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        button.setIconSize(_SWATCH)
+        button.setIconSize(icon_size(_SWATCH))
         button.setAutoRaise(True)
         button.toggled.connect(action.setChecked)
         action.toggled.connect(button.setChecked)
@@ -305,10 +306,13 @@ class SwitchBar(QWidget):
 
     def _swatch(self, key: str) -> QIcon:
         ratio = self.devicePixelRatioF()
-        pixmap = QPixmap(_SWATCH * ratio)
+        size = icon_size(_SWATCH)
+        pixmap = QPixmap(size * ratio)
         pixmap.setDevicePixelRatio(ratio)
         pixmap.fill(Qt.GlobalColor.transparent)
         painter = QPainter(pixmap)
+        larger = size.width() / _SWATCH.width()
+        painter.scale(larger, larger)
         _draw_swatch(painter, key, self._shading.colours)
         painter.end()
         return QIcon(pixmap)

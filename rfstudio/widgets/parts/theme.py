@@ -142,6 +142,15 @@ def text_scale() -> float:
     return QApplication.font().pointSizeF() / usual if usual else 1.0
 
 
+def icon_size(usual: QSize) -> QSize:
+    """Return the size of an icon beside texts of the size that `scale_text` has set.
+
+    Icons are higher than letters at first, and so grow half as much: as high as letters of twice
+    the size, they still leave the room to what the window is for.
+    """
+    return usual * ((1 + text_scale()) / 2)
+
+
 def text_factor(widget: QWidget) -> float:
     """Return by how much the texts of a widget are larger than usual, in quarters; at least 1."""
     return max(round(4 * widget.fontMetrics().height() / _LINE) / 4, 1.0)
@@ -234,8 +243,9 @@ def icon(name: str, colour: QColor | None = None) -> QIcon:
     return _tinted(name, normal.name(), grey.name(), chosen.name())
 
 
-def give_icon(button: QAbstractButton, name: str) -> None:
-    """Give a button one of our icons, which `IconTinter` renews."""
+def give_icon(button: QAbstractButton, name: str, side: int = 16) -> None:
+    """Give a button one of our icons, which `IconTinter` renews; `side` is that at usual texts."""
+    button.setIconSize(icon_size(QSize(side, side)))
     button.setIcon(icon(name))
     button.setProperty("icon_name", name)
 

@@ -80,6 +80,7 @@ from rfstudio.widgets.window.lesson_course import LessonCourse
 from rfstudio.widgets.window.measure_controls import MeasureControls
 from rfstudio.widgets.window.questions import Questions
 from rfstudio.widgets.window.status import Status
+from rfstudio.widgets.window.toolbar import Toolbar
 from rfstudio.widgets.window.tour import TOUR, TOUR_TEXTS, Step, Tour
 from rfstudio.widgets.window.window_actions import WindowActions
 
@@ -271,7 +272,8 @@ class MainWindow(QMainWindow):
     def _put_together(self) -> list[QDockWidget]:
         """Put the parts into the window in the order in which Tab goes through them."""
         area = Qt.DockWidgetArea
-        toolbar = self.addToolBar("Toolbar")
+        toolbar = Toolbar(self)
+        self.addToolBar(toolbar)
         toolbar.setObjectName("toolbar")
         toolbar.setMovable(False)
         self.actions_.fill_toolbar(toolbar)

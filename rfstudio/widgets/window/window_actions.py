@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QProcess, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QMainWindow, QMenu, QMenuBar, QToolBar, QToolButton, QWidget
+from PySide6.QtWidgets import QMainWindow, QMenu, QMenuBar, QToolButton
 
 from rfstudio.api.lessons import LESSONS
 from rfstudio.app.files.presets import preset_families
@@ -28,6 +28,7 @@ from rfstudio.widgets.stack.panel import StackPanel
 from rfstudio.widgets.window.file_commands import FileCommands
 from rfstudio.widgets.window.input_sizes import InputSizes
 from rfstudio.widgets.window.session_commands import SessionCommands
+from rfstudio.widgets.window.toolbar import Toolbar
 
 
 class WindowActions(QObject):
@@ -329,9 +330,8 @@ class WindowActions(QObject):
         help_menu.addSeparator()
         help_menu.addActions([self.logs, self.about])
 
-    def fill_toolbar(self, bar: QToolBar) -> None:
+    def fill_toolbar(self, bar: Toolbar) -> None:
         """Put the most used actions into the toolbar."""
-        bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         for action in (self.open, self.save):
             bar.addAction(action)
         bar.addSeparator()
@@ -341,8 +341,10 @@ class WindowActions(QObject):
             if isinstance(button, QToolButton):
                 button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
         bar.addSeparator()
-        bar.addWidget(_menu_button("Preset", "preset", self.presets))
-        bar.addWidget(_menu_button("Image", "image", self.images))
+        presets = _menu_button("Preset", "preset", self.presets)
+        images = _menu_button("Image", "image", self.images)
+        bar.addWidget(presets)
+        bar.addWidget(images)
         self.input_sizes.button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         bar.addWidget(self.input_sizes.button)
         bar.addSeparator()
@@ -353,12 +355,17 @@ class WindowActions(QObject):
             if isinstance(button, QToolButton):
                 button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
         bar.addSeparator()
-        bar.addWidget(_menu_button("Export", "export", self.exports))
+        exports = _menu_button("Export", "export", self.exports)
+        bar.addWidget(exports)
+        first = [bar.widgetForAction(x) for x in (self.open, self.save)]
+        shrinking = [x for x in (*first, exports, images, presets) if isinstance(x, QToolButton)]
+        bar.shrink_in_turn(shrinking)
         # Where the bar is too long; Qt's own sign can hardly be seen on a dark ground.
         for button in bar.findChildren(QToolButton, "qt_toolbar_ext_button"):
             give_icon(button, "more")
             button.setToolTip("Buttons for which the window is too narrow")
             button.setAccessibleName("More buttons of the toolbar")
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
     def _fill_recent(self, menu: QMenu) -> None:
         menu.clear()
@@ -422,7 +429,7 @@ def open_another_window() -> bool:
     return bool(started[0] if isinstance(started, tuple) else started)
 
 
-def _menu_button(text: str, name: str, menu: QMenu) -> QWidget:
+def _menu_button(text: str, name: str, menu: QMenu) -> QToolButton:
     button = QToolButton()
     button.setText(f"{text} ▾")
     button.setIcon(icon(name))
@@ -432,5 +439,6 @@ def _menu_button(text: str, name: str, menu: QMenu) -> QWidget:
     button.setMenu(menu)
     button.setAutoRaise(True)
     button.setAccessibleName(text)
+    button.setToolTip(text)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return button

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
-from PySide6.QtWidgets import QApplication, QToolBar
+from PySide6.QtWidgets import QApplication, QToolBar, QWidget
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.files.presets import read_preset
@@ -68,6 +68,11 @@ def test_that_a_button_without_room_is_shown_as_its_bar_and_cards_are_as_high_as
         apply_scheme(qapp, "light")
         scale_text(qapp, 2.0)
         window = open_window(read_preset("vgg16"), (1024, 700), FakeRunner())
+        bar = present(window.findChild(QToolBar))
+        wide = QWidget()
+        wide.setMinimumWidth(900)
+        bar.insertWidget(bar.actions()[0], wide)  # as in a window that is narrower still
+        qtbot.waitUntil(wide.isVisible)
         window.begin_tour()
         tour = present(window.tour)
         titles = []
@@ -78,7 +83,6 @@ def test_that_a_button_without_room_is_shown_as_its_bar_and_cards_are_as_high_as
             assert lines < letters / tour.text.width() + 1.7, tour.step.title
             if tour.step.title == "Measure":
                 assert not tour.step.part.isVisible()
-                bar = present(window.findChild(QToolBar))
                 assert tour._mark.geometry() == bar.geometry()
             qtbot.keyClick(tour, Qt.Key.Key_Return)
         assert "Measure" in titles
