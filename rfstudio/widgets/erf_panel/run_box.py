@@ -137,7 +137,6 @@ class RunBox(QWidget):
             column.addWidget(widget)
         column.addWidget(self.remedy, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.text)
-        column.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignLeft)
         column.addStretch(1)
         self.area = QScrollArea()
         self.area.setWidget(body)
@@ -155,7 +154,8 @@ class RunBox(QWidget):
         grid.addWidget(self.measure, 0, 0)
         grid.addWidget(self.cancel, 0, 1)
         grid.addWidget(self.more, 0, 1)  # in place of Cancel, when there is nothing to cancel
-        grid.addWidget(self.follow, 1, 0, 1, 2)
+        grid.addWidget(self.follow, 1, 0)
+        grid.addWidget(self.copy, 1, 1)  # in sight, however long the reason is
         grid.setColumnStretch(0, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(10, 6, 10, 4)
