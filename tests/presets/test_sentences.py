@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rfstudio.api.lessons import LESSONS
-from rfstudio.app.files.presets import read_preset, shipped_names
+from rfstudio.app.files.presets import preset_sentence, read_preset, shipped_names
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.widgets.lessons import panel
 from rfstudio.widgets.window.tour import TOUR_TEXTS
@@ -42,6 +42,16 @@ def test_that_the_sentence_of_a_preset_has_its_field(
     else:
         assert last.rf_size == (size, size)
         assert re.search(rf"\b{size}\b", sentence)
+
+
+def test_that_sentences_tell_variants_of_a_network_apart() -> None:
+    sentences: dict[str, list[str]] = {}
+    for name in shipped_names():
+        title, _, sentence = preset_sentence(name).partition(": ")
+        sentences.setdefault(re.sub(r" \(.*\)", "", title), []).append(sentence)
+    variants = [x for x in sentences.values() if len(x) > 1]
+    assert len(variants) >= 3
+    assert [x for x in variants if len(set(x)) < len(x)] == []
 
 
 def test_that_counts_in_texts_are_right() -> None:
