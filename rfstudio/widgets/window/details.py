@@ -5,7 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QTabWidget, QToolButton, QWidget
 
-from rfstudio.widgets.parts.theme import give_icon
+from rfstudio.widgets.parts.theme import give_icon, icon_size
+
+_SIDE = 12
+"""Side of the signs beside the titles, in points at usual texts."""
 
 _UNLIMITED = 16_777_215
 """Qt's own greatest height of a widget."""
@@ -20,11 +23,14 @@ class DetailsTabs(QTabWidget):
     -------
     unfolded
         The panels are shown again and need a height.
+    folded
+        Only the titles are left.
     close_wanted
         The whole panel is to be closed.
     """
 
     unfolded = Signal()
+    folded = Signal()
     close_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -33,7 +39,7 @@ class DetailsTabs(QTabWidget):
         self._is_folded = False
         self.fold_button = _corner_button()
         self.close_button = _corner_button()
-        give_icon(self.close_button, "close")
+        give_icon(self.close_button, "close", _SIDE)
         self.close_button.setToolTip("Close the panel; View › Details or Ctrl+5 opens it again")
         self.close_button.setAccessibleName("Close the panel")
         corner = QWidget()
@@ -56,7 +62,9 @@ class DetailsTabs(QTabWidget):
 
     def fold(self) -> None:
         """Hide the panels, and give their room to the canvas."""
-        self._set_folded(True)
+        if not self._is_folded:
+            self._set_folded(True)
+            self.folded.emit()
 
     def unfold(self) -> None:
         """Show the panels."""
@@ -91,7 +99,7 @@ class DetailsTabs(QTabWidget):
 
 def _corner_button() -> QToolButton:
     button = QToolButton()
-    button.setIconSize(QSize(12, 12))
+    button.setIconSize(icon_size(QSize(_SIDE, _SIDE)))
     button.setAutoRaise(True)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return button

@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QDesktopServices,
     QDragEnterEvent,
     QDropEvent,
+    QMouseEvent,
     QShowEvent,
 )
 from PySide6.QtWidgets import (
@@ -44,13 +45,7 @@ from rfstudio.widgets.inspector.editors import typed_in
 from rfstudio.widgets.inspector.numbers import NumberBlock
 from rfstudio.widgets.inspector.panel import Inspector
 from rfstudio.widgets.lessons.panel import LessonPanel
-from rfstudio.widgets.parts.theme import (
-    IconTinter,
-    Scheme,
-    apply_scheme,
-    icon,
-    remembered_text_scale,
-)
+from rfstudio.widgets.parts.theme import IconTinter, Scheme, apply_scheme, icon
 from rfstudio.widgets.problems.panel import ProblemsPanel
 from rfstudio.widgets.shelf.panel import ShelfPanel
 from rfstudio.widgets.spread.panel import SpreadPanel
@@ -79,34 +74,21 @@ from rfstudio.widgets.window.keys_dialog import KeysDialog, add_commands
 from rfstudio.widgets.window.lesson_course import LessonCourse
 from rfstudio.widgets.window.measure_controls import MeasureControls
 from rfstudio.widgets.window.questions import Questions
+from rfstudio.widgets.window.room import Room
 from rfstudio.widgets.window.status import Status
 from rfstudio.widgets.window.toolbar import Toolbar
 from rfstudio.widgets.window.tour import TOUR, TOUR_TEXTS, Step, Tour
 from rfstudio.widgets.window.window_actions import WindowActions
 
-_LINES = 14
-"""Least height of the bottom panel once it is unfolded, in lines of text."""
-
-_FEW_LINES = 8
-"""Least height of the bottom panel at the first start, in lines of text."""
-
-_SIDES = 280, 252
-"""Widths of the panels at the sides at the first start, in points where texts have their usual
-size: names, two numbers and the form are whole, and the canvas has the largest part of a window of
-1440×900."""
-
-_ROOMY = QSize(1360, 800)
-"""Least size of the window, in points, in which all panels are open side by side at the first
-start: in a smaller one, as of a screen of 1920×1080 at a scale of 150 %, they share places."""
-
-_ROOMY_HEIGHT = 800
-"""Height of the rest of the window from which on the bottom panel is higher than least at the first
-start."""
-
 _FRAME = QSize(16, 48)
 """Points that the frame and the title of a window may take; Qt knows them only once it is shown."""
 
 _PRESSES = {QEvent.Type.MouseButtonPress, QEvent.Type.KeyPress, QEvent.Type.Wheel}
+
+_LAID_OUT = {QEvent.Type.Resize, QEvent.Type.LayoutRequest}
+
+_SHARE = "window/canvas"
+"""Setting of the share that the user has left the canvas."""
 
 _STATE = 1
 """Version of the arrangement of docks; another one is not restored."""
@@ -145,7 +127,7 @@ class MainWindow(QMainWindow):
         self.studio = studio
         self._frames = frames
         later = at_once if frames is None else frames.later
-        self._unshared: list[QDockWidget] = []
+        self._is_new = self._has_begun = self._is_drawing = False
         self.advice: AdviseDialog | None = None
         self.measure_panel: ErfPanel | None = None
         self.tour: Tour | None = None
@@ -290,24 +272,6 @@ class MainWindow(QMainWindow):
         dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetClosable)
         dock.setTitleBarWidget(QWidget())
         self.tabs.close_wanted.connect(dock.close)
-        self.tabs.unfolded.connect(partial(self._raise_details, dock))
-
-    def _raise_details(self, dock: QDockWidget) -> None:
-        """Give the panel at the bottom the height that its contents need, as far as there is room.
-
-        With more, the window would grow, beyond a small screen.
-        """
-        low = max(self.height() // 4, _LINES * self.fontMetrics().lineSpacing())
-        room = self.canvas.height() + dock.height() - self._least_above(dock)
-        # Panels that were moved elsewhere may leave none, and Qt refuses a height of nothing.
-        self.resizeDocks([dock], [max(min(low, room), 1)], Qt.Orientation.Vertical)
-
-    def _least_above(self, details: QDockWidget) -> int:
-        """Return the least height of the canvas and of the panels beside it."""
-        beside = [x for x in self.findChildren(QDockWidget) if x is not details and x.isVisible()]
-        heights = [x.minimumSizeHint().height() for x in beside]
-        titles = self.tabs.tabBar().height()  # those of panels that share a place are as high
-        return max(self.canvas.minimumSizeHint().height(), *(x + titles for x in heights), 0)
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = Dock(title, widget, self)
@@ -319,6 +283,10 @@ class MainWindow(QMainWindow):
         self.setCorner(Qt.Corner.BottomLeftCorner, area.BottomDockWidgetArea)
         self.setCorner(Qt.Corner.BottomRightCorner, area.BottomDockWidgetArea)
         settings = self.studio.settings
+        self.room = Room(self, docks, self.tabs, settings.number(_SHARE, 1.0))
+        self.room.left.connect(partial(settings.set, _SHARE))
+        self.tabs.unfolded.connect(self.room.raise_details)
+        self.tabs.folded.connect(self.room.keep)
         if not self.restoreGeometry(settings.bytes("window/geometry")):
             # Room for the frame that the desktop puts around the window.
             screen = self.screen().availableGeometry()
@@ -331,40 +299,30 @@ class MainWindow(QMainWindow):
         if settings.flag("window/folded", False):
             self.tabs.fold()
         if not self.restoreState(settings.bytes("window/state"), _STATE):
-            self._unshared = docks
+            self._is_new = True
+            self.room.crowd()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
-        """At the first start, give the panels their shares of the room, most to the canvas."""
+        """Give the panels their shares of the room, most to the canvas."""
         super().showEvent(event)
         self.windowHandle().installEventFilter(self)
-        docks, self._unshared = self._unshared, []
-        if docks:
-            width = self.width()
-            scale = remembered_text_scale(self.studio.settings)
-            roomy = _ROOMY * scale
-            if self.size().boundedTo(roomy) != roomy:
-                # The canvas keeps more than half of the area: the inspector is a tab beside the
-                # layers, and of the details only the titles are seen, until one is clicked.
-                self.tabifyDockWidget(docks[0], docks[1])
-                docks[0].raise_()
-                self.tabs.fold()
-                self.resizeDocks(
-                    docks[:1],
-                    [max(width // 4, round(min(280 * scale, 0.4 * width)))],
-                    Qt.Orientation.Horizontal,
-                )
-                return
-            sides = [round(scale * x) for x in _SIDES]
-            self.resizeDocks(docks[:2], sides, Qt.Orientation.Horizontal)
-            line = self.fontMetrics().lineSpacing()
-            low = min(max(self.height() - _ROOMY_HEIGHT, _FEW_LINES * line), _LINES * line)
-            self.resizeDocks(docks[2:], [low], Qt.Orientation.Vertical)
+        if not self._has_begun:
+            self._has_begun = True
+            self.room.begin(is_new=self._is_new)
 
     def event(self, event: QEvent) -> bool:
-        """Let a frame pass after each one that is painted."""
+        """Let a frame pass after each one that is painted, and the canvas keep its room."""
+        kind = event.type()
+        if isinstance(event, QMouseEvent) and kind == QEvent.Type.MouseButtonPress:
+            self._is_drawing = self.isSeparator(event.position().toPoint())
         is_handled = super().event(event)
-        if event.type() == QEvent.Type.UpdateRequest and self._frames is not None:
+        if kind == QEvent.Type.UpdateRequest and self._frames is not None:
             self._frames.rest()
+        elif kind in _LAID_OUT and self._has_begun and not self._is_drawing:
+            self.room.keep()
+        elif kind == QEvent.Type.MouseButtonRelease and self._is_drawing:
+            self._is_drawing = False
+            self.room.note_user()
         return is_handled
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name

@@ -23,6 +23,7 @@ from rfstudio.core.network.architecture import (
 from rfstudio.core.ops import Conv
 from rfstudio.formats.networks.yaml_reader import read_yaml
 from rfstudio.widgets.inspector.editors import AxesEditor, PaddingEditor
+from rfstudio.widgets.window.dock import Dock
 from rfstudio.widgets.window.main_window import MainWindow
 from rfstudio.widgets.window.questions import of_kind
 from tests.narrowing import conv_at, instance, present
@@ -591,12 +592,13 @@ def test_that_every_op_has_a_form_that_shows_it(window: MainWindow) -> None:
 
 def test_that_the_arrangement_of_the_window_is_remembered(open_window, settings) -> None:
     first = open_window()
-    first.findChildren(type(first.tabs.parent()))[0].hide()
+    first.findChild(Dock, "Inspector").hide()
     first.resize(1100, 720)
     first.close()
     second = open_window(size=(1100, 720))
     assert settings.bytes("window/state") != b""
-    assert second.findChildren(type(second.tabs.parent()))[0].isHidden()
+    assert second.findChild(Dock, "Inspector").isHidden()
+    assert not second.findChild(Dock, "Layers").isHidden()
 
 
 def test_that_every_panel_is_reached_by_keyboard(window: MainWindow, qtbot: QtBot) -> None:
