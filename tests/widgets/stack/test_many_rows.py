@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 
 import pytest
+from PySide6.QtWidgets import QTreeView
 
 from rfstudio.app.editing.layer_edits import LayerEdits
-from rfstudio.core.network.architecture import Architecture, Repeat
+from rfstudio.core.network.architecture import Architecture, Repeat, Residual
 from rfstudio.widgets.stack.model import StackModel
 from rfstudio.widgets.stack.panel import StackPanel
 from rfstudio.widgets.stack.row_texts import RowTexts
+from tests.core.editing.random_documents import random_document
 from tests.widgets.conftest import conv
 
 MANY = Architecture(
@@ -34,7 +37,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         monkeypatch.setattr(owner, name, counted)
 
-    for name in ("index", "flags"):
+    for name in ("index", "flags", "parent"):
         count(StackModel, name)
     count(RowTexts, "_numbers_of")
     return found
@@ -57,6 +60,40 @@ def test_that_all_rows_can_be_chosen_and_painted_without_asking_for_each(
     assert not calls["index"] + calls["flags"]
     panel.tree.viewport().grab()
     assert calls["index"] + calls["flags"] < 1500
+
+
+def test_that_all_rows_of_many_open_containers_are_chosen_without_comparing_them(
+    state, shown, calls: Counter[str]
+) -> None:
+    blocks = tuple(Residual((conv(f"a{i}"), conv(f"b{i}"))) for i in range(80))
+    made = state(Architecture(input_size=(64, 64), layers=blocks))
+    edits = LayerEdits(made.document, made.session, made.selection)
+    panel = shown(StackPanel(made.document, made.session, made.selection, edits), (400, 600))
+    panel.tree.expandAll()
+    panel.tree.viewport().grab()
+    calls.clear()
+    panel.tree.selectAll()
+    assert len(panel.chosen()) == 240
+    assert calls["parent"] < 30 * 80
+
+
+@pytest.mark.parametrize("words", ["", "conv", "a"])
+@pytest.mark.parametrize("seed", range(6))
+def test_that_all_are_the_rows_that_qt_would_choose(state, shown, seed: int, words: str) -> None:
+    chance = random.Random(seed)
+    made = state(random_document(chance))
+    edits = LayerEdits(made.document, made.session, made.selection)
+    panel = shown(StackPanel(made.document, made.session, made.selection, edits), (400, 600))
+    panel.tree.expandAll()
+    panel.filter_line.setText(words)
+    for i in range(panel.model.rowCount()):
+        if chance.random() < 0.4:
+            panel.tree.collapse(panel.model.index(i, 0))
+    panel.tree.selectAll()
+    chosen = set(panel.tree.selectionModel().selectedIndexes())
+    QTreeView.selectAll(panel.tree)
+    assert chosen == set(panel.tree.selectionModel().selectedIndexes())
+    assert chosen or words
 
 
 def test_that_chosen_rows_are_in_containers_too(panel: StackPanel) -> None:
