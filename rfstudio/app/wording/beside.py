@@ -27,6 +27,8 @@ SIGNS = f"{LARGER} larger, {SMALLER} smaller, {OTHER} another, {SAME} the same"
 _LONG = frozenset({"theoretical", "visible", "local", "paths", "interior", "through", "areas"})
 """Facts whose pinned values would fill the panel; the frames of a pin are on the canvas."""
 
+_MEASURE = re.compile(r"\b(?:px|samples?|voxels?|bases?|frames?)\b")
+
 _NUMBER = re.compile(r"−?\d[\d,]*(?:\.\d+)?")
 
 
@@ -35,7 +37,8 @@ def sign_of(own: str, pinned: str) -> str:
     if own == pinned:
         return SAME
     a, b = _numbers(own), _numbers(pinned)
-    if not a or len(a) != len(b) or a == b:
+    is_other_measure = _measures(own) != _measures(pinned)
+    if not a or len(a) != len(b) or a == b or is_other_measure:
         return OTHER
     steps = [y - x for x, y in zip(a, b, strict=True)]
     if min(steps) >= 0:
@@ -146,6 +149,11 @@ def _by_depth(analysis: Analysis) -> dict[int, LayerAnalysis]:
 
 def _size(layer: LayerAnalysis) -> float:
     return max(float("inf") if x is None else float(x) for x in layer.rf_size)
+
+
+def _measures(text: str) -> set[str]:
+    """Return what a text counts in, each in the singular: a pixel is no sample."""
+    return {x.removesuffix("s") for x in _MEASURE.findall(text)}
 
 
 def _numbers(text: str) -> list[float]:

@@ -271,6 +271,8 @@ def test_that_a_pinned_image_beside_a_signal_has_words_and_no_difference(hands: 
     assert compared(hands, "fields in") == ["samples of the signal", "pixels of the image"]
     for row in ("field size", "jump", "effective size"):
         assert "(" not in "".join(compared(hands, row))
+    # The pinned padding is less, but of pixels.
+    assert hands.window.inspector.field.texts()["padding"] == "3060 samples\nA  6 px  ≠"
     assert frames(hands) == {}
     hands.menu("View", "Pin A minus this unit")
     assert "its field is over the image, that of the chosen unit over the signal" in hands.caption

@@ -212,3 +212,6 @@ def test_that_signs_tell_larger_smaller_other_and_same() -> None:
     assert sign_of("whole input", "196×196 px") == "≠"
     assert sign_of("−1.5 px", "−1.5 px") == "="
     assert sign_of("−1.5 px", "0 px") == "▲"
+    assert sign_of("1 sample", "16 samples") == "▲"
+    assert sign_of("1 sample", "16 px") == "≠"
+    assert sign_of("12.0 voxels", "3.0 px") == "≠"
