@@ -12,9 +12,17 @@ import numpy as np
 from rfstudio.core.metrics.registry import digits_text
 from rfstudio.figures.cells import MOST, Cell, Chart, draw_cells
 from rfstudio.figures.growth import COLOURS
-from rfstudio.figures.page import MARGIN, inner_width
-from rfstudio.figures.shades import DENSEST, LOG_DECADES, shading_map, shares, three_channels
-from rfstudio.figures.style import FigureError
+from rfstudio.figures.page import LINE, MARGIN, inner_width
+from rfstudio.figures.shades import (
+    DENSEST,
+    LOG_DECADES,
+    in_bytes,
+    shading_map,
+    shares,
+    three_channels,
+)
+from rfstudio.figures.style import TEXT_POINTS, FigureError
+from rfstudio.figures.wrapping import in_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,8 +114,9 @@ def draw_attention(view: AttentionView | None, style: FigureStyle) -> Figure:
     has_query = any(_has_place(x) for x in layers)
     chart = None
     if any(x.distances is not None for x in layers):
-        draw = partial(_draw_chart, view=view, words=words, style=style)
-        chart = Chart(height=_TALL + _BELOW, draw=draw)
+        label = _label_below(view, style)
+        draw = partial(_draw_chart, view=view, words=words, label=label, style=style)
+        chart = Chart(height=_TALL + _BELOW + LINE * (len(label) - 1), draw=draw)
     return draw_cells(
         cells,
         style,
@@ -225,11 +234,11 @@ def _draw_map(
         photo = three_channels(view.image, colour=style.colour)
         # Paler, or what the query attends to would not be seen on dark parts.
         pale = 0.45 * photo / 255 + 0.55 * np.array(to_rgb(style.colours.paper))
-        axes.imshow(pale, extent=extent, interpolation="antialiased")
+        axes.imshow(in_bytes(pale), extent=extent, interpolation="antialiased")
     shaded = np.empty((height, width, 4))
     shaded[..., :3] = to_rgb(style.colours.field)
     shaded[..., 3] = DENSEST * shares(values, None, style.scale)
-    axes.imshow(shaded, extent=extent, interpolation="nearest")
+    axes.imshow(in_bytes(shaded), extent=extent, interpolation="nearest")
     axes.set_aspect("auto")
     if _has_place(layer):
         row, column = (0, *layer.unit)[-2:]
@@ -249,11 +258,27 @@ def _draw_map(
         )
 
 
+def _label_below(view: AttentionView, style: FigureStyle) -> list[str]:
+    """Return the lines of what is said below the chart of distances."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    text = "layer; each point is a head, the line their mean"
+    if len(view.layers) == 1:
+        text = "head; the dashed line is the mean"
+        distances = view.layers[0].distances
+        if distances is not None and len(distances) > 1:
+            text += ", whiskers are ± over images"
+    room = inner_width(style) - _LEFT
+    return in_lines(FigureCanvasAgg(Figure()), text, room, points=TEXT_POINTS)
+
+
 def _draw_chart(
     page: Page,
     *,
     view: AttentionView,
     words: Sequence[str],
+    label: Sequence[str],
     style: FigureStyle,
 ) -> None:
     """Draw distances by head: bars of one layer, or points over the layers."""
@@ -271,7 +296,7 @@ def _draw_chart(
         axes.plot(xs, means, color=theme.ink, linewidth=1.1, marker="_", ms=7, mew=1.3)
         axes.set_xlim(-0.6, len(layers) - 0.4)
         _label_layers(axes, words, inner_width(style) - _LEFT)
-        axes.set_xlabel("layer; each point is a head, the line their mean", labelpad=1.5)
+    axes.set_xlabel("\n".join(label), labelpad=1.5)
     # Room for half a point above the farthest head, however near the others are.
     axes.set_ylim(0.0, axes.dataLim.y1 * 1.06 or 1.0)
     axes.set_ylabel(f"attention distance ({view.samples})", labelpad=2.0)
@@ -298,10 +323,6 @@ def _draw_bars(axes: Axes, layer: LayerAttention, style: FigureStyle) -> None:
     axes.axhline(mean, color=style.colours.ink, linewidth=0.9, linestyle=(0, (5, 3)))
     axes.set_xlim(-0.6, layer.heads - 0.4)
     axes.xaxis.set_major_locator(MaxNLocator(16, integer=True))
-    words = "head; the dashed line is the mean"
-    if spread is not None:
-        words += ", whiskers are ± over images"
-    axes.set_xlabel(words, labelpad=1.5)
 
 
 def _label_layers(axes: Axes, words: Sequence[str], room: float) -> None:

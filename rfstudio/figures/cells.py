@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
     from rfstudio.figures.style import FigureStyle
 
-_LEAST = 1.0
-"""Inches that a picture is wide at least."""
+_LEAST = (1.0, 0.72, 0.5)
+"""Inches that a picture is wide at least; where a grid would be higher than a page, less."""
+
+_HIGHEST = 7.5
+"""Inches of a grid that leave room for a caption on a page."""
 
 _GAP = 0.12
 _UNDER = 0.05
@@ -30,7 +33,7 @@ _BAR = 0.40
 _TALLEST = 2.0
 """Height of a picture per width, at most."""
 
-_LETTER, _LETTERED = 0.13, 26
+_LETTER, _LETTERED = 0.16, 26
 """Inches for the letter of a picture, and how many pictures have one."""
 
 _LOW, _BELOW = 0.45, 0.2
@@ -81,10 +84,61 @@ class Chart:
     draw: Callable[[Page], object]
 
 
-def columns_of(count: int, style: FigureStyle) -> int:
-    """Return how many pictures are in a row, so that the rows are about equally long."""
-    most = max(int((inner_width(style) + _GAP) / (_LEAST + _GAP)), 1)
-    return ceil(count / ceil(count / most))
+@dataclass(frozen=True)
+class _Grid:
+    """Places of pictures, in inches.
+
+    Attributes
+    ----------
+    columns
+        Pictures in a row.
+    width
+        Of each.
+    words
+        For each picture the lines above it, and whether each belongs to its first text.
+    rows
+        The numbers of the pictures of each row.
+    heads, tall
+        For each row the heights of the words, and of the pictures.
+    """
+
+    columns: int
+    width: float
+    words: list[list[tuple[str, bool]]]
+    rows: list[range]
+    heads: list[float]
+    tall: list[float]
+
+    @property
+    def height(self) -> float:
+        """Height of all rows."""
+        return sum(self.heads) + sum(self.tall) + _GAP * (len(self.rows) - 1)
+
+
+def _grid(canvas: Any, cells: Sequence[Cell], columns: int, style: FigureStyle) -> _Grid:
+    width = (inner_width(style) - _GAP * (columns - 1)) / columns
+    words = _words(canvas, cells, width - (_LETTER if len(cells) <= _LETTERED else 0.0))
+    rows = [range(i, min(i + columns, len(cells))) for i in range(0, len(cells), columns)]
+    heads = [LINE * max(len(words[i]) for i in row) + _UNDER for row in rows]
+    tall = [max(_height(cells[i], width, style) for i in row) for row in rows]
+    return _Grid(columns, width, words, rows, heads, tall)
+
+
+def _fitting_grid(canvas: Any, cells: Sequence[Cell], style: FigureStyle) -> _Grid:
+    """Return a grid of rows that are about equally long, and no higher than a page if it can be."""
+    words = {x for cell in cells for text in cell.lines for x in text.split()}
+    plain = [x for x in words if "." not in x and "_" not in x]
+    longest = max((text_width(canvas, x, points=TEXT_POINTS) for x in plain), default=0.0)
+    found: _Grid | None = None
+    for least in _LEAST:
+        most = max(int((inner_width(style) + _GAP) / (least + _GAP)), 1)
+        grid = _grid(canvas, cells, ceil(len(cells) / ceil(len(cells) / most)), style)
+        if found is None or longest <= grid.width - _LETTER:
+            found = grid
+        if found.height <= _HIGHEST:
+            break
+    assert found is not None
+    return found
 
 
 def draw_cells(
@@ -125,30 +179,26 @@ def draw_cells(
 
     if not 0 < len(cells) <= MOST:
         raise FigureError(f"a grid has from 1 to {MOST} pictures, not {len(cells)}")
-    columns = columns or columns_of(len(cells), style)
-    width = (inner_width(style) - _GAP * (columns - 1)) / columns
     canvas = FigureCanvasAgg(Figure())
-    words = _words(canvas, cells, width - (_LETTER if len(cells) <= _LETTERED else 0.0))
-    rows = [range(i, min(i + columns, len(cells))) for i in range(0, len(cells), columns)]
-    heads = [LINE * max(len(words[i]) for i in row) + _UNDER for row in rows]
-    tall = [max(_height(cells[i], width, style) for i in row) for row in rows]
-    abreast = max(_abreast(canvas, [x for _, x, _ in bars], style), 1)
+    grid = _grid(canvas, cells, columns, style) if columns else _fitting_grid(canvas, cells, style)
+    abreast = _abreast(canvas, [x for _, x, _ in bars], style)
     share = (inner_width(style) + _GAP) / abreast - _GAP
-    lines = -(-len(bars) // abreast)
-    body = sum(heads) + sum(tall) + _GAP * (len(rows) - 1) + (_GAP + _BAR) * lines
+    labels = [in_lines(canvas, x, share, points=TEXT_POINTS) for _, x, _ in bars]
+    each = _GAP + _BAR + LINE * (max(map(len, labels), default=1) - 1)
+    body = grid.height + each * -(-len(bars) // abreast)
     down = 0.0 if chart is None else chart.height + _GAP
     page = new_page(style, body + down, title=title, numbers=numbers, handles=handles)
     if chart is not None:
         chart.draw(page)
-    for row, head, high in zip(rows, heads, tall, strict=True):
+    for row, head, high in zip(grid.rows, grid.heads, grid.tall, strict=True):
         for i in row:
-            left = MARGIN + (i - row[0]) * (width + _GAP)
+            place = (MARGIN + (i - row[0]) * (grid.width + _GAP), down, grid.width, head)
             letter = ascii_lowercase[i] if len(cells) <= _LETTERED else ""
-            _draw_cell(page, cells[i], words[i], style, (left, down, width, head), letter)
+            _draw_cell(page, cells[i], grid.words[i], style, place, letter)
         down += head + high + _GAP
-    for i, (colours, label, ticks) in enumerate(bars):
+    for i, ((colours, _, ticks), label) in enumerate(zip(bars, labels, strict=True)):
         at = MARGIN + 0.1 + i % abreast * (share + _GAP)
-        bar = page.axes(at, down + i // abreast * (_GAP + _BAR), share - 0.2, 0.06)
+        bar = page.axes(at, down + i // abreast * each, share - 0.2, 0.06)
         page.figure.colorbar(colours, cax=bar, orientation="horizontal")
         bar.set_xticks([x for x, _ in ticks], [x for _, x in ticks])
         first, *_, last = bar.get_xticklabels()
@@ -156,7 +206,7 @@ def draw_cells(
             first.set_horizontalalignment("left")  # else they would leave the page, or meet others
             last.set_horizontalalignment("right")
         bar.tick_params(length=2.0, width=0.5)
-        bar.set_xlabel(label, labelpad=1.0, parse_math=False)
+        bar.set_xlabel("\n".join(label), labelpad=1.0, parse_math=False)
     return page.figure
 
 
@@ -164,7 +214,7 @@ def _abreast(canvas: Any, labels: Sequence[str], style: FigureStyle) -> int:
     """Return how many colour bars are beside each other: all, if their labels have room."""
     share = (inner_width(style) + _GAP) / max(len(labels), 1) - _GAP
     widest = max((text_width(canvas, x, points=TEXT_POINTS) for x in labels), default=0.0)
-    return len(labels) if widest <= share else 1
+    return max(len(labels), 1) if widest <= share else 1
 
 
 def _words(canvas: Any, cells: Sequence[Cell], room: float) -> list[list[tuple[str, bool]]]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from rfstudio.figures.cells import Cell, draw_cells
 from rfstudio.figures.page import inner_width
 from rfstudio.figures.shades import LOG_DECADES, share_map, shares
-from rfstudio.figures.style import FigureError
+from rfstudio.figures.style import TEXT_POINTS, FigureError
+from rfstudio.figures.wrapping import text_width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
     from rfstudio.figures.style import FigureStyle
 
-_NARROWEST = 0.62
-"""Inches of a frame, so that a film stays in one line if it can."""
+_NARROWEST, _BESIDE = 0.62, 0.3
+"""Inches of a frame at least, and those beside its longest word: a letter and gaps."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,10 +65,6 @@ def draw_film(frames: Sequence[Frame], style: FigureStyle) -> Figure:
         raise FigureError("a film is drawn of fields over images, not over signals or volumes")
     films = list(dict.fromkeys(x.film for x in frames))
     ordered = sorted(frames, key=lambda x: (films.index(x.film), x.step))
-    counts = {sum(x.film == y for x in frames) for y in films}
-    columns = None
-    if len(counts) == 1 and (count := counts.pop()) * _NARROWEST <= inner_width(style):
-        columns = count
     cells = []
     for frame in ordered:
         lines = [f"step {frame.step:g}", *([frame.words] if frame.words else [])]
@@ -81,6 +78,10 @@ def draw_film(frames: Sequence[Frame], style: FigureStyle) -> Figure:
                 pixels=frame.map.shape[1] if frame is ordered[-1] else None,
             )
         )
+    counts = {sum(x.film == y for x in frames) for y in films}
+    columns = counts.pop() if len(counts) == 1 else None
+    if columns is not None and columns * _narrowest(cells) > inner_width(style):
+        columns = None  # the steps of a film are in one line if they can be
     ticks = [(0.0, "0"), (0.5, "½"), (1.0, "1")]
     if style.scale == "log":
         ticks = [(x / LOG_DECADES, f"{10 ** (x - LOG_DECADES):g}") for x in (0, 1, 2, 3)]
@@ -93,6 +94,17 @@ def draw_film(frames: Sequence[Frame], style: FigureStyle) -> Figure:
         columns=columns,
         bars=[(scale, "share of the peak", ticks)] if style.legend else [],
     )
+
+
+def _narrowest(cells: Sequence[Cell]) -> float:
+    """Return how wide frames are at least, with the gap to the next, so that no text is broken."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    canvas = FigureCanvasAgg(Figure())
+    texts = {y for x in cells for y in x.lines}
+    longest = max(text_width(canvas, x, points=TEXT_POINTS) for x in texts)
+    return max(longest + _BESIDE, _NARROWEST)
 
 
 def _draw_frame(axes: Axes, _width: float, *, frame: Frame, style: FigureStyle) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from rfstudio.figures.page import MARGIN, inner_width, new_page
 from rfstudio.figures.scene import Interval, Region, Scene
-from rfstudio.figures.shades import DENSEST, shares, three_channels
+from rfstudio.figures.shades import DENSEST, in_bytes, shares, three_channels
 from rfstudio.figures.strips import draw_signal
 from rfstudio.figures.style import (
     TEXT_POINTS,
@@ -219,7 +219,7 @@ def _draw_plane(axes: Axes, scene: Scene, style: FigureStyle) -> None:
         )
 
 
-def _veil(scene: Scene, style: FigureStyle) -> NDArray[np.float64]:
+def _veil(scene: Scene, style: FigureStyle) -> NDArray[np.uint8]:
     """Return the RGBA image in the colour of the paper that fades what the unit does not see."""
     from matplotlib.colors import to_rgb
 
@@ -231,7 +231,7 @@ def _veil(scene: Scene, style: FigureStyle) -> NDArray[np.float64]:
         veil[top : bottom + 1, left : right + 1, 3] = 0.0
         if scene.has_holes:
             veil[..., 3] += 0.7 * style.dim * (veil[..., 3] == 0.0) * ~_read(scene)
-    return veil
+    return in_bytes(veil)
 
 
 def _read(scene: Scene) -> NDArray[np.bool_]:
@@ -252,7 +252,7 @@ def _plain(style: FigureStyle) -> NDArray[np.uint8]:
 
 def _shading(
     erf: NDArray[np.floating[Any]], peak: float | None, style: FigureStyle
-) -> NDArray[np.float64]:
+) -> NDArray[np.uint8]:
     """Return an RGBA image: blue whose opacity is the share of the peak."""
     from matplotlib.colors import to_rgb
 
@@ -260,7 +260,7 @@ def _shading(
     shaded = np.empty((*share.shape, 4))
     shaded[..., :3] = to_rgb(style.colours.field)
     shaded[..., 3] = DENSEST * share
-    return shaded
+    return in_bytes(shaded)
 
 
 def _draw_marks(

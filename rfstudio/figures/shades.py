@@ -55,6 +55,11 @@ def three_channels(photo: NDArray[np.uint8], *, colour: bool) -> NDArray[np.uint
     return photo
 
 
+def in_bytes(shares: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return colours from 0 to 1 as bytes, of which pictures are made several times as fast."""
+    return np.asarray((255 * shares).round(), np.uint8)
+
+
 def shading_map(style: FigureStyle) -> Colormap:
     """Return the colours of the blue that is laid over a photo, as they are on the paper."""
     from matplotlib.colors import LinearSegmentedColormap, to_rgb

@@ -202,7 +202,8 @@ def test_that_one_attention_layer_has_all_its_heads_with_their_distances(
         assert f">{words}<" in text
     assert ">one, a.b<" in text
     assert "10 % to tokens without a position" in text
-    assert "whiskers are ± over images" in text
+    assert "whiskers are" in text
+    assert "over images<" in text
 
 
 def test_that_distances_of_attention_are_given_in_the_samples_of_the_input() -> None:
@@ -234,7 +235,7 @@ def test_that_many_heads_of_many_layers_have_a_mean_map_each_and_are_told_apart(
     with print_settings(NARROW):
         figure = KINDS["attention"].draw(Content(attention=view), NARROW)
     words = [x.get_text() for x in figure.texts]
-    assert {"blocks.0", "blocks.149"} <= set(words)
+    assert {"blocks.0", "149"} <= set(words)
     assert not [x for x in words if x.startswith("head")]
     assert sum(x.startswith("mean") for x in words) == 100
     assert any("100 of 150 layers are drawn" in x for x in words)

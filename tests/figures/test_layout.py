@@ -14,8 +14,9 @@ from matplotlib.text import Text
 import rfstudio
 from rfstudio.api.figures import PrintFigure
 from rfstudio.core import ops
+from rfstudio.core.metrics.attention import LayerAttention
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.figures import KINDS, FigureStyle
+from rfstudio.figures import KINDS, AttentionView, Content, FigureStyle, Frame
 from rfstudio.figures.diagram import boxes_of
 from rfstudio.figures.strips import line_of
 from rfstudio.figures.style import print_settings
@@ -73,6 +74,30 @@ def _shares_room(first: Text, second: Text) -> bool:
     return bool(across > 1 and high > 2.5)
 
 
+def _attention(heads: int) -> AttentionView:
+    layer = LayerAttention(
+        layer="encoder.3.attention",
+        heads=heads,
+        distances=np.full((2, heads), 100.0),
+        to_tokens=np.full(heads, 0.1),
+        size=(4, 4),
+        unit=(2, 2),
+        maps=np.full((heads, 4, 4), 0.05),
+        token_weights=np.full((heads, 1), 0.1),
+        options={"weights": "random", "samples": 2},
+    )
+    return AttentionView(name="small", layers=(layer,), form=1.0)
+
+
+def _frames() -> tuple[Frame, ...]:
+    bell = np.exp(-(np.linspace(-2, 2, 40) ** 2))
+    return tuple(
+        Frame(film=film, step=step, map=np.outer(bell, bell), words=f"σ {3 + step / 90:.3g} px")
+        for film in ("kernel 3", "kernel 5")
+        for step in (0, 250, 500, 750, 1000)
+    )
+
+
 FIGURES: dict[str, Callable[[float], PrintFigure]] = {
     "fields of a wide image": lambda width: rfstudio.figure(
         "fields", _network(20, 300), layer="b", image=PHOTO, width_mm=width
@@ -99,6 +124,12 @@ FIGURES: dict[str, Callable[[float], PrintFigure]] = {
     ),
     "comparison of signals": lambda width: rfstudio.figure(
         "comparison", _network(4000), layer=["a", "b"], estimator="expected", width_mm=width
+    ),
+    "attention": lambda width: PrintFigure(
+        "attention", Content(attention=_attention(13)), FigureStyle(width_mm=width)
+    ),
+    "film": lambda width: PrintFigure(
+        "film", Content(frames=_frames()), FigureStyle(width_mm=width)
     ),
     "diagram of a long name": lambda width: rfstudio.figure("network", LONG, width_mm=width),
     "diagram of a volume": lambda width: rfstudio.figure("network", VOLUME, width_mm=width),
@@ -216,6 +247,14 @@ def test_that_a_chain_of_thousands_of_layers_is_one_box_between_its_ends() -> No
     assert [x.name for x in boxes] == ["input", "c0 … c1198", "c1199"]
     assert reads == [[], [0], [1]]
     assert sum(len(x.nodes) for x in boxes) == 1201
+
+
+def test_that_a_grid_of_many_pictures_is_no_higher_than_a_page() -> None:
+    made = FIGURES["attention"](85)
+    with _drawn(made) as (figure, texts):
+        assert figure.get_figheight() < 260 / 25.4
+        words = {x for text in texts for x in text.get_text().split()}
+        assert {"mean,", "head"} <= words  # none is broken for a narrow column
 
 
 @pytest.mark.parametrize("name", ["resnet50", "hrnet_w32", "swin_t"])

@@ -6,10 +6,33 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtGui import QImage
 
 from rfstudio.core.errors import RFStudioError
+
+_MOST_DOTS = 1200
+"""Dots along the longer side of a preview."""
+
+
+class _Drawn(NamedTuple):
+    data: bytes
+    picture: QImage
+
+
+def _small(data: bytes) -> QImage:
+    """Return the picture of a file; to decode and to scale a large one would hold the window up."""
+    picture = QImage.fromData(data)
+    if max(picture.width(), picture.height()) <= _MOST_DOTS:
+        return picture
+    return picture.scaled(
+        _MOST_DOTS,
+        _MOST_DOTS,
+        Qt.AspectRatioMode.KeepAspectRatio,
+        Qt.TransformationMode.SmoothTransformation,
+    )
 
 
 class Previews(QObject):
@@ -18,12 +41,12 @@ class Previews(QObject):
     Signals
     -------
     drawn
-        The number of a request, and the bytes of its PNG.
+        The number of a request, the bytes of its PNG, and its picture, made smaller if it is large.
     failed
         The number of a request, and why there is no picture, in words.
     """
 
-    drawn = Signal(int, bytes)
+    drawn = Signal(int, bytes, QImage)
     failed = Signal(int, str)
 
     _ended = Signal(int, object)
@@ -60,9 +83,10 @@ class Previews(QObject):
         self._thread.start()
 
     def _draw(self, number: int, draw: Callable[[str], bytes]) -> None:
-        result: bytes | str
+        result: _Drawn | str
         try:
-            result = draw(".png")
+            data = draw(".png")
+            result = _Drawn(data, _small(data))
         except RFStudioError as error:
             result = str(error)
         except Exception as error:
@@ -73,10 +97,10 @@ class Previews(QObject):
             self._ended.emit(number, result)
 
     @Slot(int, object)
-    def _take(self, number: int, result: bytes | str) -> None:
+    def _take(self, number: int, result: _Drawn | str) -> None:
         self._is_busy = False
-        if isinstance(result, bytes):
-            self.drawn.emit(number, result)
+        if isinstance(result, _Drawn):
+            self.drawn.emit(number, result.data, result.picture)
         else:
             self.failed.emit(number, f"{result[:1].upper()}{result[1:]}")
         self._go_on()

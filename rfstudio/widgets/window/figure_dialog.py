@@ -8,7 +8,7 @@ from functools import partial
 from typing import Protocol
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QPixmap
+from PySide6.QtGui import QImage, QPixmap
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -206,12 +206,11 @@ class FigureDialog(QDialog):
             figure = replace(figure, style=replace(figure.style, dpi=dpi))
         self._request = self._workshop.previews.ask(self._workshop.drawing(figure))
 
-    def _show_picture(self, number: int, data: bytes) -> None:
+    def _show_picture(self, number: int, data: bytes, picture: QImage) -> None:
         if number != self._request:
             return
         self.picture = data
-        pixmap = QPixmap()
-        pixmap.loadFromData(data)
+        pixmap = QPixmap.fromImage(picture)
         ratio = self.preview.devicePixelRatio()
         room = self.preview.contentsRect().size() * ratio
         smooth = Qt.TransformationMode.SmoothTransformation

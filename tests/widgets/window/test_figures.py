@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QImage
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.attention.session import AttentionSession
@@ -97,6 +97,23 @@ def test_that_the_preview_is_the_file_that_is_written(
     with qtbot.waitSignal(shown.files.writing.written, timeout=60_000):
         shown.actions_.export_picture.trigger()
     assert answers.path.read_bytes() == dialog.picture
+
+
+def test_that_a_large_preview_is_made_small_beside_the_window(
+    shown: MainWindow, qtbot: QtBot
+) -> None:
+    figure = FigureSettings("fields", FigureStyle(width_mm=174, dpi=300))
+    with qtbot.waitSignal(shown.files.previews.drawn, timeout=60_000) as drawn:
+        dialog = FigureDialog(figure, shown, shown.files)
+        qtbot.addWidget(dialog)
+    _, data, picture = drawn.args
+    whole = QImage.fromData(data)
+    assert whole.width() == round(174 / 25.4 * 300)
+    assert max(picture.width(), picture.height()) == 1200
+    assert picture.width() / picture.height() == pytest.approx(
+        whole.width() / whole.height(), abs=0.01
+    )
+    assert not dialog.preview.pixmap().isNull()
 
 
 def test_that_the_preview_says_why_there_is_no_picture(shown: MainWindow, qtbot: QtBot) -> None:
