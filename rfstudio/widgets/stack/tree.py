@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from itertools import groupby
 
 from PySide6.QtCore import (
@@ -89,15 +89,6 @@ class LayerTree(QTreeView):
         self.setDropIndicatorShown(False)  # ours tells how deep the place is
         self.setAutoExpandDelay(_OPENS_AFTER)
         self.setItemDelegateForColumn(0, self._delegate)
-
-    def selectAll(self) -> None:  # noqa: N802 - Qt's name
-        """Choose all rows that are seen for themselves: a container may hold what is hidden."""
-        super().selectAll()
-        around = QItemSelection()
-        for index in self.rows_around():
-            around.select(index, index)
-        flags = QItemSelectionModel.SelectionFlag
-        self.selectionModel().select(around, flags.Deselect | flags.Rows)
 
     @paints_widget
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
@@ -224,20 +215,25 @@ class LayerTree(QTreeView):
         return row.parent is around and start <= row.index <= end
 
     def selectAll(self) -> None:  # noqa: N802 - Qt's name
-        """Choose all rows that are seen when scrolling.
+        """Choose all rows that are seen for themselves when scrolling.
 
-        Qt compares the rows of each open container with those of every other one, and asks for the
-        rows around them each time: ten seconds for a thousand containers.
+        A container that is seen only for what it holds may hold what is hidden.  Qt compares the
+        rows of each open container with those of every other one, and asks for the rows around
+        them each time: ten seconds for a thousand containers.
         """
         parts = QItemSelection()
-        self._collect_rows(self._model.row_of(QModelIndex()), QModelIndex(), parts)
+        around = {self._model.row_of(x) for x in self.rows_around()}
+        self._collect_rows(self._model.row_of(QModelIndex()), QModelIndex(), around, parts)
         self.selectionModel().select(parts, QItemSelectionModel.SelectionFlag.ClearAndSelect)
 
-    def _collect_rows(self, row: Row, index: QModelIndex, parts: QItemSelection) -> None:
-        """Add the children of a row that are not hidden, and what is in those that are open."""
+    def _collect_rows(
+        self, row: Row, index: QModelIndex, around: Set[Row], parts: QItemSelection
+    ) -> None:
+        """Add the children of a row that are seen for themselves, and what is in open ones."""
         last = self._model.columnCount() - 1
         shown = [x.index for x in row.children if not self.isRowHidden(x.index, index)]
-        for _, group in groupby(enumerate(shown), lambda pair: pair[1] - pair[0]):
+        chosen = [x for x in shown if row.children[x] not in around]
+        for _, group in groupby(enumerate(chosen), lambda pair: pair[1] - pair[0]):
             numbers = [number for _, number in group]
             first = self._model.index(numbers[0], 0, index)
             parts.append(QItemSelectionRange(first, self._model.index(numbers[-1], last, index)))
@@ -246,7 +242,7 @@ class LayerTree(QTreeView):
             if child.children:
                 inside = self._model.index(number, 0, index)
                 if self.isExpanded(inside):
-                    self._collect_rows(child, inside, parts)
+                    self._collect_rows(child, inside, around, parts)
 
     def update_changed(self) -> None:
         """Paint the rows again whose texts are not those that were painted last."""
