@@ -1,6 +1,7 @@
 """Times the turns of the event loop in the real window, while something takes long beside it.
 
-Run as ``python benchmarks/stalls.py [event ...]``; without events, all of them.  The window is
+Run as ``python benchmarks/stalls.py [event ...]``; without events, all of them; ``edit:`` are all
+edits of large networks, ``use:`` all that is done with the window beside.  The window is
 drawn offscreen at a usual size, with the worker, the frames and the slices of the program.  A turn
 is all that the event loop does between two looks for what the user did: the longest is how long a
 key press could wait.  Given are the longest turn and the 99th percentile of those over a
@@ -21,74 +22,51 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import numpy as np
-from PySide6.QtCore import QEventLoop, QTimer, qInstallMessageHandler
+from PySide6.QtCore import QTimer, qInstallMessageHandler
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
-from rfstudio.app import slices
+from benchmarks.edit_events import time_edits
+from benchmarks.turns import (
+    BESIDE,
+    CONV,
+    FROZEN,
+    HEAD,
+    SLOW,
+    Bench,
+    Event,
+    Turn,
+    Waited,
+    network_of,
+    row,
+)
+from benchmarks.use_events import time_uses
 from rfstudio.app.attention.session import ALL
 from rfstudio.app.effective.erf_options import ErfOptions
-from rfstudio.app.effective.erf_session import ErfSession
 from rfstudio.app.effective.measuring_work import Subject
 from rfstudio.app.experiments.session import experiments_folder
 from rfstudio.app.files.figure_settings import KINDS, FigureSettings
 from rfstudio.app.files.presets import read_preset
 from rfstudio.app.files.writing import Writing
-from rfstudio.app.frames import Frames
-from rfstudio.app.heap import IdleCollection, collect_seldom, exempt_from_collection
-from rfstudio.app.jobs import JobRunner
+from rfstudio.app.heap import collect_seldom, exempt_from_collection
 from rfstudio.app.sessions import SessionToSave
-from rfstudio.app.slices import Slices
-from rfstudio.app.state.image_source import sample_images
-from rfstudio.app.state.settings import Settings
-from rfstudio.app.studio import Studio
 from rfstudio.core.memo import forget
-from rfstudio.core.network.architecture import Architecture
 from rfstudio.engine.requests.request import ErfResult
 from rfstudio.formats.experiments.ledger import Cell, Row, line_of, line_text
 from rfstudio.formats.networks.session_file import SavedSession, SavedUnit, write_session
-from rfstudio.formats.networks.yaml_reader import read_draft
 from rfstudio.importing.reference import Reference
 from rfstudio.importing.request import ImportRequest
 from rfstudio.widgets.parts.theme import apply_scheme
 from rfstudio.widgets.window.import_progress import ImportProgress
-from rfstudio.widgets.window.main_window import MainWindow
-from rfstudio.widgets.window.questions import Questions
-
-BESIDE = 50.0
-"""Milliseconds that a turn may take while something else works: torch, a figure, an import."""
-
-FROZEN = 100.0
-"""Milliseconds that a turn may take while a network is worked out that nobody draws by hand."""
-
-_HEAD = "format: 1\ninput: {size: [224, 224], channels: 3}\nlayers:\n"
-
-_CONV = "- conv: {kernel_size: 3, padding: 1, out_channels: 8}\n"
-
-_MERGE = (
-    "- parallel: {branches: [{layers: [{conv: {kernel_size: 3, padding: 1, out_channels: 4}}]}, "
-    "{layers: [{conv: {kernel_size: 3, padding: [[0, 2], [0, 2]], out_channels: 4}}]}], "
-    "merge: add}\n"
-)
-
-SLOW: dict[str, str] = {
-    "800 misaligned merges": _MERGE * 800,
-    "1,500 growing pools": "- max_pool: {kernel_size: 2, stride: 1, padding: 1}\n" * 1500,
-    "5,000 layers": (_CONV + "- relu\n") * 2500,
-    "20 pools and resizes": (
-        "- max_pool: {kernel_size: 3, stride: 2}\n- upsample: {scale_factor: 3}\n" * 20
-    ),
-}
-"""Networks whose analysis takes longer than a frame."""
 
 _MODULE = """
 from torch import nn
@@ -110,123 +88,7 @@ torch.export.save(torch.export.export(Net().eval(), (torch.zeros(1, 3, 64, 64),)
 """
 
 
-class Turn(NamedTuple):
-    """Milliseconds of one turn, by the wall clock and by the processor."""
-
-    wall: float
-    processor: float
-
-
-@dataclass
-class Waited:
-    """Seconds of the processor that other threads worked while the window waited for them."""
-
-    seconds: float = 0.0
-
-    def watch(self) -> None:
-        """Count from now on what is worked in slices."""
-        turns: Any = slices._Turns  # noqa: SLF001 - timed where it stands, as it always runs
-        run = turns.run
-
-        def timed(this: Any, seconds: float) -> None:
-            whole, own = time.process_time(), time.thread_time()
-            run(this, seconds)
-            self.seconds += time.process_time() - whole - (time.thread_time() - own)
-
-        turns.run = timed
-
-
-class Silent(Questions):
-    """A user who wants to lose nothing, and to see nothing but the window."""
-
-    def save_changes(self, *_: Any) -> Any:
-        """Throw changes away."""
-        return "discard"
-
-    def report(self, _parent: Any, text: str, detail: str = "") -> None:
-        """Print what went wrong: then the numbers mean something else."""
-        print(f"    ! {text} {detail}"[:200])
-
-
-class Bench:
-    """A window, and the turns of its event loop."""
-
-    def __init__(self, folder: Path, network: Architecture) -> None:
-        self.folder = folder
-        self.runner = JobRunner()
-        settings = Settings(folder / "settings.ini")
-        self.studio = Studio(network, settings=settings, runner=self.runner)
-        self.studio.images.open(sample_images()[0])
-        self.frames = Frames()
-        self.window = MainWindow(self.studio, Silent(), self.frames)
-        self.window.resize(1440, 900)
-        self.window.show()
-        IdleCollection(self.window)
-
-    @property
-    def measuring(self) -> ErfSession:
-        """The measurements of the window."""
-        session = self.studio.erf_session
-        assert session is not None
-        return session
-
-    def is_quiet(self) -> bool:
-        """Whether everything has followed."""
-        studio = self.studio
-        sliced = [x for x in studio.findChildren(Slices) if x.is_busy]
-        return not (sliced or self.window.files.reading.is_busy or self.frames.is_busy)
-
-    def turns(
-        self, begin: Callable[[], object], is_over: Callable[[], bool], waited: Waited
-    ) -> list[Turn]:
-        """Do something in the event loop, and time all turns until it is over."""
-        found: list[Turn] = []
-        QTimer.singleShot(0, begin)
-        quiet, last = 0, time.perf_counter() + 60
-        while quiet < 5 and time.perf_counter() < last:
-            found.append(_turn(waited))
-            # The last turns paint what was found.
-            quiet = quiet + 1 if is_over() and self.is_quiet() else 0
-            time.sleep(0.001)
-        return found
-
-    def settle(self) -> None:
-        """Let everything follow and be painted."""
-        self.wait(lambda: True)
-
-    def wait(self, is_over: Callable[[], bool]) -> None:
-        """Wait until something is over, and everything has followed and is painted."""
-        quiet, last = 0, time.perf_counter() + 120
-        while quiet < 5 and time.perf_counter() < last:
-            _turn(Waited())
-            quiet = quiet + 1 if is_over() and self.is_quiet() else 0
-            time.sleep(0.002)
-
-    def close(self) -> None:
-        """Close the window."""
-        self.studio.document.undo_stack.setClean()
-        self.window.close()
-        self.window.deleteLater()
-
-
-def _turn(waited: Waited) -> Turn:
-    loop = QEventLoop()
-    QTimer.singleShot(0, loop.quit)
-    waited.seconds = 0.0
-    wall, worked = time.perf_counter(), time.thread_time()
-    loop.exec()
-    worked = time.thread_time() - worked + waited.seconds
-    return Turn((time.perf_counter() - wall) * 1e3, worked * 1e3)
-
-
-def _network(text: str) -> Architecture:
-    return read_draft((_HEAD + text).encode())
-
-
 # --- events ---------------------------------------------------------------------------------------
-
-Event = tuple[Callable[[], object], Callable[[], bool]]
-"""What begins something, and whether it is over."""
 
 
 def _torch_loads(bench: Bench) -> Event:
@@ -353,7 +215,7 @@ def _figure(kind: str) -> Callable[[Bench], Event]:
 def _opens(text: str) -> Callable[[Bench], Event]:
     def event(bench: Bench) -> Event:
         path = bench.folder / "large.yaml"
-        path.write_text(_HEAD + text)
+        path.write_text(HEAD + text)
         return partial(bench.window.files.open_path, path), lambda: True
 
     return event
@@ -361,7 +223,7 @@ def _opens(text: str) -> Callable[[Bench], Event]:
 
 def _pastes(text: str) -> Callable[[Bench], Event]:
     def event(bench: Bench) -> Event:
-        bench.window.files.open_network(_network(_CONV))
+        bench.window.files.open_network(network_of(CONV))
         bench.settle()
         QGuiApplication.clipboard().setText(text)
         return bench.window.stack.actions_.paste.trigger, lambda: True
@@ -370,12 +232,12 @@ def _pastes(text: str) -> Callable[[Bench], Event]:
 
 
 def _edits(bench: Bench) -> Event:
-    bench.window.files.open_network(_network(SLOW["5,000 layers"]))
+    bench.window.files.open_network(network_of(SLOW["5,000 layers"]))
     bench.settle()
     edits = bench.studio.edits
 
     def begin() -> None:
-        edits.insert_text(_CONV, (1250,))
+        edits.insert_text(CONV, (1250,))
 
     return begin, lambda: True
 
@@ -388,7 +250,7 @@ def _opens_session(bench: Bench) -> Event:
         chosen = layers[len(layers) * 3 // 4]
         unit = tuple(n // 2 for n in chosen.output_size)
         saved.append(SavedUnit(network, chosen.name, unit, name, name))
-    slow = _network(SLOW["20 pools and resizes"])
+    slow = network_of(SLOW["20 pools and resizes"])
     layer = bench.studio.analysis.analyze_beside(slow).layers[-1]
     saved.append(SavedUnit(slow, layer.name, tuple(n // 2 for n in layer.output_size), "slow"))
     path = bench.folder / "pins.rfsession"
@@ -464,13 +326,13 @@ def _open_with(bench: Bench, text: str, tab: str) -> None:
     tabs = bench.window.tabs
     titles = [tabs.tabText(i) for i in range(tabs.count())]
     tabs.setCurrentIndex(titles.index(tab))
-    bench.window.files.open_network(_network(text))
+    bench.window.files.open_network(network_of(text))
     bench.settle()
 
 
 def _resizes(text: str) -> Callable[[Bench], Event]:
     def event(bench: Bench) -> Event:
-        bench.window.files.open_network(_network(text))
+        bench.window.files.open_network(network_of(text))
         bench.settle()
         return partial(bench.studio.edits.set_input_size, (384, 384)), lambda: True
 
@@ -494,8 +356,8 @@ def _events(folder: Path) -> Iterator[tuple[str, float, Callable[[Bench], Event]
         yield "an ONNX file is imported", BESIDE, _imports(model)
     for title, kind in KINDS:
         yield f"figure: {title}", BESIDE, _figure(kind)
-    yield "a YAML of 1 MB is opened", FROZEN, _opens((_CONV + "- relu\n") * 15_000)
-    comments = "".join(f"# {'note ' * 40}{i}\n{_CONV}" for i in range(3700))
+    yield "a YAML of 1 MB is opened", FROZEN, _opens((CONV + "- relu\n") * 15_000)
+    comments = "".join(f"# {'note ' * 40}{i}\n{CONV}" for i in range(3700))
     yield "a YAML of 0.97 MB, 3,700 layers", FROZEN, _opens(comments)
     yield "an edit of 5,000 layers", FROZEN, _edits
     yield "a session with four pins", FROZEN, _opens_session
@@ -540,24 +402,13 @@ def _onnx_model(folder: Path) -> Path | None:
     return path
 
 
-def _row(name: str, turns: list[Turn], allowed: float) -> None:
-    busy = [x for x in turns if max(x) >= 1] or turns
-    walls, worked = [x.wall for x in busy], [x.processor for x in busy]
-    late = "  over" if max(worked) > allowed else ""
-    print(
-        f"  {name:<52}{len(busy):7}{max(walls):9.1f}{np.percentile(walls, 99):9.1f}"
-        f"{max(worked):9.1f}{np.percentile(worked, 99):9.1f}{allowed:9.0f}{late}",
-        flush=True,
-    )
-
-
 def _first_start(folder: Path, text: str, waited: Waited) -> list[Turn]:
     """Return the making of a window on a slow network, as if it were a turn, and the turns after.
 
     Nothing is on the screen before the first turn.
     """
     forget()
-    network = _network(text)
+    network = network_of(text)
     started, worked = time.perf_counter(), time.thread_time()
     waited.seconds = 0.0
     bench = Bench(folder, network)
@@ -601,18 +452,20 @@ def main() -> None:
         if is_wanted(name):
             begin, is_over = event(bench)
             bench.settle()
-            _row(name, bench.turns(begin, is_over, waited), allowed)
+            row(name, bench.turns(begin, is_over, waited), allowed)
             bench.studio.pins.clear()
             if bench.studio.document.architecture.name != read_preset("vgg16").name:
                 bench.window.files.open_preset("vgg16")
             bench.settle()
+    time_edits(bench, waited, lambda name: is_wanted(f"edit: {name}"))
+    time_uses(bench, waited, lambda name: is_wanted(f"use: {name}"))
     bench.close()
     gc.unfreeze()
     for name, text in SLOW.items():
         if is_wanted(f"first start: {name}"):
             first, *turns = _first_start(folder, text, waited)
-            _row(f"first start: {name}, before the window", [first], FROZEN)
-            _row(f"first start: {name}", turns, FROZEN)
+            row(f"first start: {name}, before the window", [first], FROZEN)
+            row(f"first start: {name}", turns, FROZEN)
     shutil.rmtree(folder, ignore_errors=True)
 
 
