@@ -224,7 +224,7 @@ class Monkey:
         self.check()
 
     def warm_up(self) -> None:
-        """Open each window once and draw a figure: what they import and hold is no leak."""
+        """Open each window once, draw a figure, be dark: what that imports and holds is no leak."""
         actions = self.window.actions_
         for action in (
             actions.experiments, actions.train, actions.advise, actions.documentation,
@@ -234,6 +234,8 @@ class Monkey:
             turn_event_loop()
             self.close_dialogs()
         self.window.files.drawing(FigureSettings())(".png")
+        self.window.set_scheme("dark")
+        turn_event_loop()
 
     def settle(self) -> None:
         """Bring the window to one state, in which nothing is left of what was done before."""
@@ -241,6 +243,7 @@ class Monkey:
         self.close_dialogs()
         self.open_preset(PRESETS[0])
         window.resize(*_SIZES[0])
+        window.set_scheme("light")
         window.actions_.fields_from_input.trigger()
         studio.images.clear()
         studio.pins.clear()
@@ -638,14 +641,15 @@ def main(seed: int, actions: int, leak: int = 0) -> int:
     from rfstudio.app.state.image_source import sample_images
     from rfstudio.app.state.settings import Settings
     from rfstudio.app.studio import Studio
+    from rfstudio.widgets.parts.theme import apply_scheme
     from rfstudio.widgets.window.questions import Questions
     from tests.widgets.conftest import SMALL, Answers
 
     wrong: list[str] = []
     share_one_heap()  # as the program does
     application = QApplication([])
-    assert application is not None
     _hear_of_faults(wrong)
+    apply_scheme(application, "system")  # each widget keeps what the style sheet says of it
     runner, answers = FakeRunner(), Answers()
     answers.save = "discard"
     settings = Settings(Path(tempfile.mkdtemp()) / "settings.ini")
