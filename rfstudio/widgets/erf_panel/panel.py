@@ -168,7 +168,8 @@ class ErfPanel(QWidget):
         can be scrolled.
         """
         parts = [self.form.minimumSizeHint(), self.run.minimumSizeHint()]
-        foot = self.form.help.minimumHeight() + 2 * _FOOT + 1
+        help_lines = 2 * self.fontMetrics().lineSpacing() + 4
+        foot = help_lines + 2 * _FOOT + 1
         return QSize(self.run.minimumWidth(), max(x.height() for x in parts) + foot)
 
     def _share(self) -> None:

@@ -81,10 +81,12 @@ class Room(QObject):
         self._share = min(max(share, 0.0), _SHARE)
         self._widths: dict[QDockWidget, int] = {}
         self._height = 0
+        self._column = 0
         self._is_busy = False
         self._is_moved = False
         self._were_open: list[QDockWidget] = []
         self._asked: list[tuple[QDockWidget, int, int, Qt.Orientation]] = []
+        self._kept: tuple[object, ...] | None = None
 
     # --- when -----------------------------------------------------------------------------------
 
@@ -107,7 +109,7 @@ class Room(QObject):
     def keep(self) -> None:
         """Give the canvas its share where it has lost it, and the panels what they had before."""
         is_ready = bool(self._widths) and self._window.isVisible()
-        if self._is_busy or not is_ready or self._is_rearranged():
+        if self._is_busy or not is_ready or self._state() == self._kept or self._is_rearranged():
             return
         self._is_busy = True
         before = len(self._asked)
@@ -118,6 +120,7 @@ class Room(QObject):
             self._is_busy = self._is_moved = False
             if len(self._asked) == before:
                 self._asked.clear()  # all is as it can be
+                self._kept = self._state()
 
     def note_user(self) -> None:
         """Leave the sizes as they are, which the user has drawn."""
@@ -127,6 +130,7 @@ class Room(QObject):
         canvas, room = self._window.centralWidget(), self._size()
         share = canvas.width() * canvas.height() / max(room.width() * room.height(), 1)
         self._share = min(share, _SHARE)
+        self._kept = None
         self.left.emit(self._share)
 
     def raise_details(self) -> None:
@@ -136,6 +140,7 @@ class Room(QObject):
         """
         line = self._window.fontMetrics().lineSpacing()
         self._height = max(self._window.height() // 4, _LINES * line)
+        self._kept = None
         self.keep()
         if not self._is_beside and (self._is_rearranged() or not self._widths):
             room = self._window.centralWidget().height() + self._details.height()
@@ -177,7 +182,8 @@ class Room(QObject):
         gaps = len(sides) * gap
         low, least_low = self._heights()
         sides_left = max(round(_FIRST * sum(wanted)), sum(least))
-        allowed = height - ceil(self._share * width * height / (width - sides_left - gaps))
+        across = max(width - sides_left - gaps, 1)
+        allowed = height - ceil(self._share * width * height / across)
         low = max(min(low, allowed - gap), least_low)
         rest = width - gaps - ceil(self._share * width * height / max(height - low - gap, 1))
         if sum(least) > rest:
@@ -198,8 +204,9 @@ class Room(QObject):
         if self._is_open:
             self._put_beside()
             sides = [self._details]
+        column = width - ceil(self._share * width) - self._gap()
         for dock in sides:
-            self._set_width(dock, width - ceil(self._share * width) - self._gap())
+            self._set_width(dock, min(self._column or column, column))
 
     # --- places ---------------------------------------------------------------------------------
 
@@ -259,6 +266,17 @@ class Room(QObject):
 
     # --- sizes ----------------------------------------------------------------------------------
 
+    def _state(self) -> tuple[object, ...]:
+        """Return what the sizes of panels follow from, which is read in every frame."""
+        docks = (self._layers, self._inspector, self._details)
+        canvas = self._window.centralWidget().geometry().getRect()
+        return (
+            self._window.size().toTuple(),
+            canvas,
+            self._tabs.is_folded,
+            [x.isHidden() for x in docks],
+        )
+
     def _size(self) -> QSize:
         """Return the room between the toolbar and the status bar."""
         window = self._window
@@ -277,8 +295,10 @@ class Room(QObject):
             self._widths.setdefault(dock, round(usual))
         for dock in self._sides():
             if not self._is_beside:
-                self._widths[dock] = dock.width()
-        if self._is_open and not self._is_beside:
+                self._widths[dock] = self._width_of(dock)
+        if self._is_beside:
+            self._column = self._width_of(self._details)
+        elif self._is_open:
             self._height = self._details.height()
 
     def _least_widths(self, sides: list[QDockWidget]) -> list[int]:
@@ -296,8 +316,10 @@ class Room(QObject):
         if self._tabs.is_folded:
             return titles, titles
         line = self._window.fontMetrics().lineSpacing()
-        least = max(titles + _LEAST_LINES * line, self._details.minimumSizeHint().height())
-        return max(self._height or _FEW_LINES * line, least), least
+        wanted = self._height or _FEW_LINES * line
+        least = min(titles + _LEAST_LINES * line, wanted)
+        least = max(least, self._details.minimumSizeHint().height())
+        return max(wanted, least), least
 
     def _least_above(self) -> int:
         """Return the least height of the canvas and of the panels beside it."""
@@ -309,9 +331,12 @@ class Room(QObject):
         return max(canvas.minimumSizeHint().height(), *(x + titles for x in heights), 0)
 
     def _set_width(self, dock: QDockWidget, width: int) -> None:
-        # Those behind another one in the same place have the width of before.
+        self._ask_for(dock, self._width_of(dock), width, Qt.Orientation.Horizontal)
+
+    def _width_of(self, dock: QDockWidget) -> int:
+        """Return the width of a panel's place; those behind another one have that of before."""
         shown = [x for x in (dock, *self._window.tabifiedDockWidgets(dock)) if x.x() >= 0]
-        self._ask_for(dock, shown[0].width() if shown else -1, width, Qt.Orientation.Horizontal)
+        return shown[0].width() if shown else -1
 
     def _set_height(self, height: int) -> None:
         self._ask_for(self._details, self._details.height(), height, Qt.Orientation.Vertical)
