@@ -202,6 +202,7 @@ def _keep_recovery(window: MainWindow, questions: Questions) -> None:
     studio = window.studio
     recovery = Recovery(studio.document, parent=window)
     window.closed.connect(recovery.remove)
+    recovery.failed.connect(window.status.tell)
     left = recovery.left_over()
     decision = questions.recover(window, left) if left else None
     if not decision:

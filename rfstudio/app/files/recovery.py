@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
-from PySide6.QtCore import QLockFile, QObject, Qt, QTimer
+from PySide6.QtCore import QLockFile, QObject, Qt, QTimer, Signal
 
 if sys.platform != "win32":
     import fcntl
@@ -126,7 +126,14 @@ class Recovery(QObject):
         What is saved.
     folder
         Where; the user's own folder if None.
+
+    Signals
+    -------
+    failed
+        Why there is no copy of unsaved work, in a sentence; once, until there is one again.
     """
+
+    failed = Signal(str)
 
     def __init__(
         self, document: Document, folder: Path | None = None, parent: QObject | None = None
@@ -141,6 +148,7 @@ class Recovery(QObject):
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self.write)
         self._first = 0.0
+        self._has_failed = False
         document.architecture_changed.connect(self._wait)
         document.modified_changed.connect(self._wait)
 
@@ -165,8 +173,12 @@ class Recovery(QObject):
             self._lock.take()
             atomic_write(self._file, (head + write_yaml(self._document.architecture)).encode())
             self._file.chmod(0o600)
-        except (RFStudioError, OSError, ValueError):
+            self._has_failed = False
+        except (RFStudioError, OSError, ValueError) as error:
             logging.getLogger(__name__).warning("no copy of unsaved work", exc_info=True)
+            if not self._has_failed:
+                self._has_failed = True
+                self.failed.emit(f"Unsaved work is not secured against a crash: {error}")
         # An edit is lost until its copy is complete: where writing takes long, it begins earlier.
         taken = int(1000 * (time.monotonic() - started))
         self._timer.setInterval(min(max(MAX_LOST - 2 * taken, MIN_AGE), MAX_AGE))

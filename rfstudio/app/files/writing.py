@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, Signal, Slot
 
 from rfstudio.core.errors import RFStudioError
 from rfstudio.formats.files import is_there
@@ -38,6 +38,7 @@ class Writing(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._thread: threading.Thread | None = None
+        self._has_failed = False
         self._ended.connect(self._take, Qt.ConnectionType.QueuedConnection)
 
     def start(self, path: Path, write: Callable[[Path], object]) -> None:
@@ -47,10 +48,14 @@ class Writing(QObject):
         )
         self._thread.start()
 
-    def wait(self) -> None:
-        """Wait until everything is written."""
+    def finish(self) -> bool:
+        """Wait until everything is written, tell of it, and return whether nothing failed."""
+        self._has_failed = False
         if self._thread is not None:
             self._thread.join()
+        # What has ended is told in the event loop, which may not come to it any more.
+        QCoreApplication.sendPostedEvents(self, QEvent.Type.MetaCall.value)
+        return not self._has_failed
 
     def _write(
         self, path: Path, write: Callable[[Path], object], earlier: threading.Thread | None
@@ -74,4 +79,5 @@ class Writing(QObject):
         if error is None:
             self.written.emit(path)
         else:
+            self._has_failed = True
             self.failed.emit(path, error)

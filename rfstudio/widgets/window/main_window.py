@@ -590,8 +590,11 @@ class MainWindow(QMainWindow):
             self.files.open_all_dropped(paths)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
-        """Ask once about unsaved changes, and remember the arrangement of the window."""
-        if not self.files.may_leave():
+        """Ask once about unsaved changes, and remember the arrangement of the window.
+
+        The window stays if a file that is still being written cannot be: then it is said why.
+        """
+        if not self.files.may_leave() or not self._is_all_written():
             event.ignore()
             return
         settings = self.studio.settings
@@ -603,8 +606,6 @@ class MainWindow(QMainWindow):
         chosen = self.studio.selection.value
         remember_choice(settings, chosen.layer, chosen.unit)
         self.files.reading.drop()
-        self.files.writing.wait()
-        self.actions_.sessions.writing.wait()
         self.files.previews.wait()
         try:
             self.studio.shutdown()
@@ -614,3 +615,8 @@ class MainWindow(QMainWindow):
             self._frames.drop()
         self.closed.emit()
         event.accept()
+
+    def _is_all_written(self) -> bool:
+        """Wait for files that are being written; whether all of them are there now."""
+        writers = [self.files.writing, self.actions_.sessions.writing]
+        return all(x.finish() for x in writers)

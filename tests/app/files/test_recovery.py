@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from rfstudio.app.files.recovery import MAX_AGE, LeftOver, Recovery
+from rfstudio.app.files.recovery import MAX_AGE, LeftOver, Recovery, recovery_folder
 from rfstudio.app.state.document import Document, write_network
 from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture, Layer
@@ -96,6 +96,24 @@ def test_that_copies_are_private(qtbot: QtBot, tmp_path: Path) -> None:
     recovery.write()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(x.stat().st_mode) for x in folder.iterdir()} == {0o600}
+    recovery.remove()
+
+
+def test_that_a_copy_that_cannot_be_written_is_said_once(qtbot: QtBot, tmp_path: Path) -> None:
+    folder = tmp_path / "recovery"
+    folder.touch()  # a file where the folder should be
+    document = Document(Architecture())
+    recovery = Recovery(document, folder)
+    said: list[str] = []
+    recovery.failed.connect(said.append)
+    for name in "ab":
+        document.edit("edit", replace(NETWORK, name=name))
+        recovery.write()
+    assert len(said) == 1
+    assert said[0].startswith("Unsaved work is not secured against a crash: ")
+    folder.unlink()
+    recovery.write()
+    assert recovery.file.exists()
     recovery.remove()
 
 
@@ -212,3 +230,37 @@ def test_that_a_copy_that_took_long_makes_the_next_one_begin_earlier(
     # 1.8 s less twice the 0.5 s that it took
     assert recovery._timer.interval() == 800
     recovery.remove()
+
+
+def _said_until_killed(button: str, last: str) -> list[str]:
+    """Start the program, kill it once it has said something, and return what it has said."""
+    program = Path(__file__).with_name("recover_by_hand.py")
+    words = [sys.executable, str(program), button]
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        said = []
+        for line in present(process.stdout):
+            said.append(line.strip())
+            if line.startswith(last):
+                break
+        process.kill()
+    return said
+
+
+@pytest.mark.slow
+def test_that_a_kill_during_and_after_the_question_loses_nothing(qtbot: QtBot) -> None:
+    folder = recovery_folder()
+    copy = _crashed(folder)
+    content = copy.read_bytes()
+    assert _said_until_killed("none", "asks") == ["asks about mine"]  # killed at the question
+    assert copy.read_bytes() == content
+    assert _said_until_killed("Decide later", "shows")[1] == "shows VGG-16 False"
+    assert copy.read_bytes() == content
+    said = _said_until_killed("Open", "shows")
+    assert said == ["asks about mine", "shows mine True"]  # killed as soon as it is shown
+    (left,) = folder.glob("*.yaml")
+    assert left != copy  # the copy of the session that was killed
+    assert read_draft(left.read_bytes()) == NETWORK
+    assert _said_until_killed("Delete", "shows")[1] == "shows VGG-16 False"
+    assert list(folder.glob("*.yaml")) == []

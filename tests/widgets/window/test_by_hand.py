@@ -17,7 +17,9 @@ from rfstudio.app.files.log_file import log_file
 from rfstudio.app.frames import Frames
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.studio import Studio
+from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.formats.networks import session_file
 from rfstudio.formats.networks.session_file import read_session
 from rfstudio.formats.networks.yaml_reader import read_yaml
 from rfstudio.widgets.parts.theme import TEXT_SCALE, apply_scheme, is_dark
@@ -154,7 +156,7 @@ def test_that_an_edit_of_a_session_is_not_written_over_a_newer_file_unasked(
     delete_first(window)
     with answering(type_path(session)):
         choose(window, "File", "Save session as…")
-    window.actions_.sessions.writing.wait()
+    window.actions_.sessions.writing.finish()
     assert read_session(session).is_modified
     with answering(press("Discard")):
         choose(window, "File", "New network")
@@ -167,6 +169,26 @@ def test_that_an_edit_of_a_session_is_not_written_over_a_newer_file_unasked(
     with answering(press("Cancel")):
         choose(window, "File", "Save")
     assert path.read_bytes() == newer
+
+
+def test_that_a_window_stays_if_what_it_still_writes_cannot_be_written(
+    window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(path: Path, *_: bytes) -> None:
+        raise RFStudioError("the disk is full")
+
+    with monkeypatch.context() as full:
+        full.setattr(session_file, "atomic_write", write)
+        with answering(type_path(tmp_path / "work.rfsession")):
+            choose(window, "File", "Save session as…")
+        with answering(press("OK")):
+            choose(window, "File", "Quit")
+    assert window.isVisible()
+    with answering(type_path(tmp_path / "work.rfsession")):
+        choose(window, "File", "Save session as…")
+    choose(window, "File", "Quit")  # at once: it is written on the way
+    assert not window.isVisible()
+    assert read_session(tmp_path / "work.rfsession")
 
 
 @pytest.mark.parametrize(
