@@ -50,11 +50,8 @@ QUICK = 500
 of a larger one is prepared in slices after it is shown."""
 
 LONG = 1000
-"""Layers of a network from which on an edit of more than a few parameters takes a frame itself: its
+"""Layers of a network from which on an edit of more than one operation takes a frame itself: its
 analysis begins in the next turn of the event loop."""
-
-FEW = 100
-"""Layers whose parameters are changed by an edit that takes no time itself."""
 
 SHOWN_AFTER = 40
 """Milliseconds after which that begins: the parts of the window follow first."""
@@ -292,7 +289,8 @@ class AnalysisSession(QObject):
         if len(self._analysis.graph.nodes) < LONG:
             return True
         edited = count_edited(self._analysis.architecture, architecture)
-        return edited is not None and edited <= FEW
+        # Two that change places, as in blocks of one form, are rearranged.
+        return edited is not None and edited <= 1
 
     def _announce_late(self) -> None:
         self.late_changed.emit(True)
