@@ -32,7 +32,7 @@ commands that need no display:
   rfstudio attention NETWORK           how far attention heads look, where a query looks
   rfstudio tiles NETWORK               overlap and layout of tiles that equal the whole image
   rfstudio advise NETWORK              which layers see objects of a given size, and what to change
-  rfstudio figure NETWORK --layer PATH --output FILE.svg|.pdf|.png      (--kind: nine of them)
+  rfstudio figure NETWORK --layer PATH --output FILE.svg|.pdf|.png      (--kind: ten of them)
   rfstudio compare NETWORK NETWORK …   several networks side by side
   rfstudio convert NETWORK --output FILE.yaml|.py
   rfstudio experiment [NAME]           published findings: list them, or reproduce one

@@ -32,6 +32,9 @@ _HIGHEST = 1.6
 _SAME_PEAK = 0.95
 """Share of the field's peak from which that of a section is the same, for a reader."""
 
+_NUMBER = 0.36
+"""Inches that a number at an axis takes."""
+
 _FEW = 64
 """Pixels up to which a section is drawn in steps."""
 
@@ -232,9 +235,13 @@ def _name(axes: Axes, across: str, up: str) -> None:
     axes.set_xlabel(across, labelpad=1.5, parse_math=False)
     axes.set_ylabel(up, labelpad=1.5, parse_math=False)
     axes.tick_params(length=2.0, width=0.5, pad=2.0)
-    for ax, word in ((axes.xaxis, across), (axes.yaxis, up)):
+    place, figure = axes.get_position(), axes.get_figure(root=True)
+    assert figure is not None
+    sides = place.width * figure.get_figwidth(), place.height * figure.get_figheight()
+    for ax, word, side in zip((axes.xaxis, axes.yaxis), (across, up), sides, strict=True):
         if not word.startswith("share"):
-            ax.set_major_locator(MaxNLocator(5, integer=True))
+            most = max(min(int(side / _NUMBER), 5), 1)
+            ax.set_major_locator(MaxNLocator(most, integer=True))
 
 
 def _handles(panel: Panel, style: FigureStyle) -> list[Any]:

@@ -125,6 +125,9 @@ FIGURES: dict[str, Callable[[float], PrintFigure]] = {
     "comparison of signals": lambda width: rfstudio.figure(
         "comparison", _network(4000), layer=["a", "b"], estimator="expected", width_mm=width
     ),
+    "sections": lambda width: rfstudio.figure(
+        "field", _network(224, 224), layer="b", unit=(56, 56), width_mm=width
+    ),
     "attention": lambda width: PrintFigure(
         "attention", Content(attention=_attention(13)), FigureStyle(width_mm=width)
     ),

@@ -16,6 +16,7 @@ from rfstudio.app.files.figure_settings import FigureSettings, FigureStyle
 from rfstudio.app.state.image_source import sample_images
 from rfstudio.cli.program import run
 from rfstudio.engine.process.running import CancelToken, ignore
+from rfstudio.formats.experiments.ledger import Ledger, Row
 from rfstudio.widgets.window.main_window import MainWindow
 from tests.measurements import FakeJob, FakeRunner
 from tests.narrowing import present
@@ -66,6 +67,18 @@ def _measured(window: MainWindow, runner: _Runner, _folder: Path) -> None:
     window.studio.images.open(sample_images()[0])
     window.studio.selection.select_layer("stack.3", (20, 24))
     _measure(window, runner, estimator="abs", seed=4, init="xavier_uniform")
+
+
+def _converging(window: MainWindow, runner: _Runner, _folder: Path) -> None:
+    window.files.open_preset("luo_20_layers")
+    window.studio.selection.select_layer("stack.3", (20, 24))
+    session = present(window.studio.erf_session)
+    session.set_options(samples=20, device="cpu")
+    session.measure()
+    job = runner.jobs[-1]
+    result = runner.work(CancelToken(), lambda *x: job.progressed.emit(*x))
+    job.succeeded.emit(result)
+    job.finished.emit()
 
 
 def _law(window: MainWindow, _runner: _Runner, _folder: Path) -> None:
@@ -137,6 +150,7 @@ STATES = {
     "reference": (_reference, ("fields", "field", "comparison", "growth", "network")),
     "training": (_training, ("fields", "field", "growth", "network")),
     "measured": (_measured, ("fields", "field", "comparison", "difference")),
+    "convergence": (_converging, ("convergence",)),
     "law": (_law, ("fields", "field")),
     "on a photo": (_on_photo, ("fields", "field")),
     "pins": (_pins, ("comparison", "difference")),
@@ -185,3 +199,29 @@ def test_that_what_is_copied_draws_what_the_window_draws(
         assert written.split()[2] in {x.name for x in tmp_path.glob("*.yaml")}
     assert run(shlex.split(command)[1:]) == 0
     assert Path("figure.svg").read_bytes() == drawn
+
+
+@pytest.mark.slow
+def test_that_a_copied_film_draws_the_same_film(
+    window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "run of today"
+    folder.mkdir()
+    ledger = Ledger({"format": 1}, folder / "run.jsonl")
+    for step in (0, 50):
+        cells = {"series": "near", "step": step, "sigma": 2.5}
+        ledger.add(Row(0, cells, np.ones((5, 5), np.float32)))
+    ledger.finish(0)
+    monkeypatch.setattr("rfstudio.app.files.figure_contents.experiments_folder", lambda: folder)
+    figure = FigureSettings("film", STYLE)
+    drawn = window.files.drawing(figure)(".svg")
+    for language in ("python", "command"):
+        assert "copied" in window.files.copy_figure(figure, language)
+        text = QGuiApplication.clipboard().text()
+        if language == "python":
+            exec(text, {})
+        else:
+            assert run(shlex.split(text)[1:]) == 0
+        assert Path("figure.svg").read_bytes() == drawn
+        Path("figure.svg").unlink()
