@@ -181,6 +181,9 @@ class Hands:
         timer.start()
         yield chosen
         timer.stop()
+        popup = QApplication.activePopupWidget()
+        if popup is not None:  # the window's own menu, which waits for nobody
+            popup.close()
 
     def dialogs(self) -> list[QDialog]:
         """Return the dialogs that are open."""
