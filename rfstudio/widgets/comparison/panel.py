@@ -6,7 +6,6 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QHBoxLayout,
     QHeaderView,
     QTableWidget,
     QTableWidgetItem,
@@ -20,6 +19,7 @@ from rfstudio.app.state.selection import Selection
 from rfstudio.app.wording.comparison import Compared, rows_of
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.parts.empty_words import empty_words
+from rfstudio.widgets.parts.flow_layout import FlowLayout
 from rfstudio.widgets.parts.focus_ring import FocusRing
 from rfstudio.widgets.parts.text_button import text_button
 
@@ -67,11 +67,10 @@ class ComparisonPanel(QWidget):
             "Pin before my edit", "Pin the network of before the last edit (Shift+P)"
         )
         self.clear = text_button("Remove all", "Take all pins out")
-        row = QHBoxLayout()
+        row = FlowLayout(gap=6)
         row.setContentsMargins(6, 2, 6, 2)
         for button in (self.pin, self.before, self.clear):
             row.addWidget(button)
-        row.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)

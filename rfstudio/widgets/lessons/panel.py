@@ -7,12 +7,13 @@ from html import escape
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QTextDocumentFragment
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from rfstudio.api.lessons import LESSONS, Lesson
 from rfstudio.app.state.selection import Selection
 from rfstudio.app.wording.terms import linked
 from rfstudio.core.errors import RFStudioError
+from rfstudio.widgets.parts.flow_layout import FlowLayout
 from rfstudio.widgets.parts.focus_ring import FocusRing
 
 _NONE = "Help › Lessons has ten lessons of a minute or two."
@@ -58,11 +59,9 @@ class LessonPanel(QWidget):
         self.back = QPushButton("Lesson before")
         self.again = QPushButton("Begin again")
         self.next = QPushButton("Next lesson")
-        row = QHBoxLayout()
+        row = FlowLayout(gap=6)
         row.setContentsMargins(12, 2, 12, 6)
-        row.addWidget(self.leave)
-        row.addStretch(1)
-        for button in (self.back, self.again, self.next):
+        for button in (self.back, self.again, self.next, self.leave):
             row.addWidget(button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

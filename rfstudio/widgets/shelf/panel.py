@@ -8,7 +8,6 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QHBoxLayout,
     QHeaderView,
     QTreeWidget,
     QTreeWidgetItem,
@@ -21,6 +20,7 @@ from rfstudio.app.effective.shelf import Shelved
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection
 from rfstudio.widgets.parts.empty_words import empty_words
+from rfstudio.widgets.parts.flow_layout import FlowLayout
 from rfstudio.widgets.parts.focus_ring import FocusRing
 from rfstudio.widgets.parts.text_button import text_button
 
@@ -108,11 +108,10 @@ class ShelfPanel(QWidget):
         return tree
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout()
+        row = FlowLayout(gap=6)
         row.setContentsMargins(6, 2, 6, 2)
         for button in (self.show_, self.rename, self.save, self.delete):
             row.addWidget(button)
-        row.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
