@@ -148,7 +148,7 @@ def place_facts(layer: LayerAnalysis, *, is_late: bool = False) -> Iterator[Fact
 
 def _extremes(paths: PathFields) -> str:
     ends = _path_size(paths.min), _path_size(paths.max)
-    return f"all {ends[0]}" if ends[0] == ends[1] else " … ".join(ends)
+    return f"each {ends[0]}" if ends[0] == ends[1] else " … ".join(ends)
 
 
 def _interior(layer: LayerAnalysis) -> str:
@@ -229,7 +229,7 @@ _BRANCH_MEANING = "Share of the energy that comes to this map by each layer that
 
 
 def _path_size(sizes: tuple[int | Fraction | None, ...]) -> str:
-    return "whole input" if None in sizes else sizes_text(sizes)
+    return "the whole input" if None in sizes else sizes_text(sizes)
 
 
 _NARROW = 16
