@@ -13,6 +13,7 @@ from rfstudio.core.metrics.registry import digits_text
 from rfstudio.figures.cells import MOST, Cell, Chart, draw_cells
 from rfstudio.figures.growth import COLOURS
 from rfstudio.figures.page import LINE, MARGIN, inner_width
+from rfstudio.figures.pictures import draw_blocks, draw_photo, extent_of
 from rfstudio.figures.shades import (
     DENSEST,
     LOG_DECADES,
@@ -216,7 +217,7 @@ def _cell(
 
 def _draw_map(
     axes: Axes,
-    _width: float,
+    inches: float,
     *,
     view: AttentionView,
     layer: LayerAttention,
@@ -229,16 +230,19 @@ def _draw_map(
     from matplotlib.patheffects import Normal, Stroke
 
     height, width = values.shape
-    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
+    extent = extent_of((height, width))
     if view.image is not None:
         photo = three_channels(view.image, colour=style.colour)
         # Paler, or what the query attends to would not be seen on dark parts.
         pale = 0.45 * photo / 255 + 0.55 * np.array(to_rgb(style.colours.paper))
-        axes.imshow(in_bytes(pale), extent=extent, interpolation="antialiased")
+        dots = style.dpi * inches / width
+        draw_photo(axes, in_bytes(pale), extent, order=0.0, dots=dots)
     shaded = np.empty((height, width, 4))
     shaded[..., :3] = to_rgb(style.colours.field)
     shaded[..., 3] = DENSEST * shares(values, None, style.scale)
-    axes.imshow(in_bytes(shaded), extent=extent, interpolation="nearest")
+    draw_blocks(axes, in_bytes(shaded), extent, order=0.1)
+    axes.set_xlim(extent[:2])
+    axes.set_ylim(extent[2:])
     axes.set_aspect("auto")
     if _has_place(layer):
         row, column = (0, *layer.unit)[-2:]

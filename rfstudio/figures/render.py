@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from rfstudio.figures.page import MARGIN, inner_width, new_page
+from rfstudio.figures.pictures import draw_blocks, draw_photo, extent_of
 from rfstudio.figures.scene import Interval, Region, Scene
 from rfstudio.figures.shades import DENSEST, in_bytes, shares, three_channels
 from rfstudio.figures.strips import draw_signal
@@ -135,9 +136,9 @@ def _draw_inset(axes: Axes, scene: Scene, style: FigureStyle, part: View, width:
     left = rim / spans[1] if is_left else 1 - across - rim / spans[1]
     bottom = rim / spans[0] if is_below else 1 - high - rim / spans[0]
     inset = axes.inset_axes((left, bottom, across, high), zorder=8)
-    _draw_plane(inset, scene, style)
-    inches = width * across
-    _draw_marks(inset, scene, style, points_per_pixel=72 * inches / (part[1][1] - part[1][0]))
+    per_pixel = 72 * width * across / (part[1][1] - part[1][0])
+    _draw_plane(inset, scene, style, points_per_pixel=per_pixel)
+    _draw_marks(inset, scene, style, points_per_pixel=per_pixel)
     inset.set_xlim(part[1])
     inset.set_ylim(part[0][1], part[0][0])
     inset.set_aspect("auto")
@@ -175,8 +176,8 @@ def draw_scene(
     Without a centre there is no cross in the middle of the field, which would cover a tiny one.
     """
     vertical, horizontal = view_of(scene)
-    _draw_plane(axes, scene, style)
     per_pixel = 72 * width / (horizontal[1] - horizontal[0])
+    _draw_plane(axes, scene, style, points_per_pixel=per_pixel)
     _draw_marks(axes, scene, style, points_per_pixel=per_pixel, has_centre=has_centre)
     axes.set_xlim(horizontal)
     axes.set_ylim(vertical[1], vertical[0])
@@ -184,18 +185,20 @@ def draw_scene(
     _draw_ticks(axes, scene, style, width)
 
 
-def _draw_plane(axes: Axes, scene: Scene, style: FigureStyle) -> None:
+def _draw_plane(axes: Axes, scene: Scene, style: FigureStyle, points_per_pixel: float) -> None:
     """Draw the image, fade what the unit does not see, and shade its effective field."""
     from matplotlib.patches import Rectangle
 
+    # Pictures are below the axes, which are at 1.5: so SVG and PDF hold one of all.
     height, width = scene.input_size
-    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
+    extent = extent_of(scene.input_size)
     axes.set_facecolor(style.colours.beyond)
     if scene.strip and scene.image is not None:
-        axes.imshow(_plain(style), extent=extent, zorder=1)
+        draw_blocks(axes, _plain(style), extent, order=1)
         draw_signal(axes, scene.image, width, style)
     else:
-        axes.imshow(_photo(scene, style), extent=extent, interpolation="antialiased", zorder=1)
+        dots = style.dpi * points_per_pixel / 72
+        draw_photo(axes, _photo(scene, style), extent, order=1, dots=dots)
     if scene.image is None or scene.strip:
         axes.add_patch(
             Rectangle(
@@ -209,14 +212,9 @@ def _draw_plane(axes: Axes, scene: Scene, style: FigureStyle) -> None:
             )
         )
     if scene.image is not None and style.dim > 0:
-        axes.imshow(_veil(scene, style), extent=extent, interpolation="nearest", zorder=2)
+        draw_blocks(axes, _veil(scene, style), extent, order=1.2)
     if scene.erf is not None:
-        axes.imshow(
-            _shading(scene.erf, scene.erf_peak, style),
-            extent=extent,
-            interpolation="nearest",
-            zorder=3,
-        )
+        draw_blocks(axes, _shading(scene.erf, scene.erf_peak, style), extent, order=1.3)
 
 
 def _veil(scene: Scene, style: FigureStyle) -> NDArray[np.uint8]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from rfstudio.core.metrics.section import Section, section
 from rfstudio.figures.page import MARGIN, Page, inner_width, new_page
+from rfstudio.figures.pictures import draw_blocks, extent_of
 from rfstudio.figures.render import DASHED, DOTTED, LOCAL, LOCAL_DASHES, THEORETICAL, draw_frames
 from rfstudio.figures.shades import share_map, shares
 
@@ -148,18 +149,15 @@ def view_of(panel: Panel) -> tuple[Interval | tuple[float, float], ...]:
 
 
 def _draw_map(axes: Axes, panel: Panel, style: FigureStyle) -> Any:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
     scene = panel.scene
     assert scene.erf is not None
-    height, width = scene.input_size
     axes.set_facecolor(style.colours.beyond)
-    drawn = axes.imshow(
-        shares(scene.erf, scene.erf_peak, style.scale),
-        extent=(-0.5, width - 0.5, height - 0.5, -0.5),
-        cmap=share_map(style),
-        vmin=0.0,
-        vmax=1.0,
-        interpolation="nearest",
-    )
+    drawn = ScalarMappable(Normalize(0, 1), share_map(style))
+    shaded = drawn.to_rgba(shares(scene.erf, scene.erf_peak, style.scale), bytes=True)
+    draw_blocks(axes, shaded, extent_of(scene.input_size), order=0.0)
     draw_frames(axes, scene, style)
     (top, bottom), (left, right) = view_of(panel)
     axes.set_xlim(left, right)

@@ -29,7 +29,7 @@ def draw_signal(axes: Axes, image: NDArray[np.uint8], samples: int, style: Figur
     low[1:], high[1:] = np.minimum(low[1:], high[:-1]), np.maximum(high[1:], low[:-1])
     at = (starts + 0.5) * samples / middle.size - 0.5
     colour = style.colours.muted
-    axes.fill_between(at, low, high, color=colour, linewidth=0.5, zorder=1.5)
+    axes.fill_between(at, low, high, color=colour, linewidth=0.5, zorder=1.1)
 
 
 def line_of(image: NDArray[np.uint8]) -> NDArray[np.float64]:

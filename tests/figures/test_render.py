@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.image import AxesImage
 from PIL import Image
 
 from rfstudio.core import ops
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.figures import FigureError, FigureStyle, Scene, render, scene_of
+from rfstudio.figures.pictures import draw_photo, extent_of
 
 SCENE = Scene(
     title="Net, conv, unit (3, 4)",
@@ -111,6 +113,42 @@ def test_that_a_logarithmic_shading_shows_what_a_linear_one_hides() -> None:
 def test_that_a_map_without_a_peak_is_no_error(erf: np.ndarray) -> None:
     pixels = _pixels(render(replace(SCENE, erf=erf), ".png", BARE))
     assert not _is_blue(pixels).any()
+
+
+def test_that_photo_veil_and_field_are_one_picture_in_a_file_of_vectors() -> None:
+    seen = replace(SCENE, erf=np.eye(60))
+    assert render(seen, ".svg", BARE).count(b"<image ") == 1
+    assert render(seen, ".pdf", BARE).count(b"/Subtype /Image") == 2  # with its mask
+
+
+def test_that_large_pixels_are_drawn_as_blocks_and_small_ones_smoothly() -> None:
+    from matplotlib.figure import Figure
+
+    photo = np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)
+    drawn = []
+    for dots in (0.0, 4.0):
+        figure = Figure(figsize=(4, 4), dpi=93)
+        axes = figure.add_axes((0, 0, 1, 1))
+        draw_photo(axes, photo, extent_of((60, 60)), 1.0, dots=dots)
+        axes.set_xlim(-3, 57)
+        axes.set_ylim(62, -1)
+        axes.set_aspect("auto")
+        assert len(axes.images) == 1
+        assert (type(axes.images[0]) is AxesImage) == (dots == 0.0)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, dpi=93)
+        drawn.append(_pixels(buffer.getvalue()))
+    # matplotlib draws pixels of six dots as blocks, too: both are the same but for their rims.
+    assert (np.abs(drawn[0] - drawn[1]).max(axis=-1) > 2).mean() < 0.1
+
+
+def test_that_a_page_at_600_dpi_is_not_turned_into_floats(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise AssertionError("a dot of paper takes 16 bytes")
+
+    monkeypatch.setattr("matplotlib.image._resample", refused)
+    scene = replace(SCENE, erf=np.eye(60))
+    assert render(scene, ".png", FigureStyle(width_mm=85, dpi=600))
 
 
 def test_that_svg_keeps_its_text_as_text() -> None:
