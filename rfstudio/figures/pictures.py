@@ -23,16 +23,41 @@ def extent_of(size: tuple[int, int]) -> Extent:
     return -0.5, width - 0.5, height - 0.5, -0.5
 
 
-def draw_blocks(axes: Axes, pixels: NDArray[np.uint8], extent: Extent, order: float) -> None:
-    """Draw (h, w, 3) or (h, w, 4) bytes with a block for each pixel, over what is below `order`.
+def largest_of_blocks(values: NDArray[np.float64], step: int) -> NDArray[np.float64]:
+    """Return the largest of each `step` × `step` values of a map; blocks at its end have fewer."""
+    for axis, length in enumerate(values.shape):
+        if step > 1 and length:
+            values = np.maximum.reduceat(values, np.arange(0, length, step), axis=axis)
+    return values
 
-    `imshow` would turn each dot of the paper into four floats and back.
+
+def draw_blocks(
+    axes: Axes, pixels: NDArray[np.uint8], extent: Extent, order: float, *, step: int | None = None
+) -> None:
+    """Draw bytes with a block for each pixel; `imshow` would turn each dot of paper into floats.
+
+    Parameters
+    ----------
+    axes
+        Where they are drawn.
+    pixels
+        (h, w, 3) or (h, w, 4) bytes.
+    extent
+        What they cover.
+    order
+        They are over what is below that.
+    step
+        How many pixels of the input each of them stands for along both axes, the last perhaps for
+        fewer; None: all for equally many.
     """
     from matplotlib.image import PcolorImage
 
     left, right, bottom, top = extent
     height, width = pixels.shape[:2]
     across, down = np.linspace(left, right, width + 1), np.linspace(top, bottom, height + 1)
+    if step is not None:
+        across = np.minimum(left + step * np.arange(width + 1), right)
+        down = np.minimum(top + step * np.arange(height + 1), bottom)
     image = PcolorImage(axes, across, down, pixels)
     image.set_zorder(order)
     axes.add_image(image)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import ceil
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from rfstudio.figures.page import MARGIN, inner_width, new_page
-from rfstudio.figures.pictures import draw_blocks, draw_photo, extent_of
+from rfstudio.figures.pictures import draw_blocks, draw_photo, extent_of, largest_of_blocks
 from rfstudio.figures.scene import Interval, Region, Scene
 from rfstudio.figures.shades import DENSEST, in_bytes, shares, three_channels
 from rfstudio.figures.strips import draw_signal
 from rfstudio.figures.style import (
+    RESOLUTIONS,
     TEXT_POINTS,
     FigureError,
     FigureStyle,
@@ -151,9 +154,10 @@ def _draw_inset(axes: Axes, scene: Scene, style: FigureStyle, part: View, width:
 
 def draw(axes: Axes, scene: Scene, style: FigureStyle | None = None) -> None:
     """Draw a scene into the axes of any figure, with its title and the key to the lines."""
-    style = style or FigureStyle()
-    figure = axes.figure
-    width = axes.get_position().width * figure.get_figure(root=True).get_figwidth()
+    figure = axes.figure.get_figure(root=True)
+    dpi = int(np.clip(figure.dpi, *RESOLUTIONS))
+    style = replace(style or FigureStyle(), dpi=dpi)
+    width = axes.get_position().width * figure.get_figwidth()
     draw_scene(axes, scene, style, width)
     if style.caption:
         axes.set_title(one_line(scene.title), fontsize=TEXT_POINTS + 1, parse_math=False)
@@ -192,12 +196,12 @@ def _draw_plane(axes: Axes, scene: Scene, style: FigureStyle, points_per_pixel: 
     # Pictures are below the axes, which are at 1.5: so SVG and PDF hold one of all.
     height, width = scene.input_size
     extent = extent_of(scene.input_size)
+    dots = style.dpi * points_per_pixel / 72
     axes.set_facecolor(style.colours.beyond)
     if scene.strip and scene.image is not None:
         draw_blocks(axes, _plain(style), extent, order=1)
         draw_signal(axes, scene.image, width, style)
     else:
-        dots = style.dpi * points_per_pixel / 72
         draw_photo(axes, _photo(scene, style), extent, order=1, dots=dots)
     if scene.image is None or scene.strip:
         axes.add_patch(
@@ -214,7 +218,9 @@ def _draw_plane(axes: Axes, scene: Scene, style: FigureStyle, points_per_pixel: 
     if scene.image is not None and style.dim > 0:
         draw_blocks(axes, _veil(scene, style), extent, order=1.2)
     if scene.erf is not None:
-        draw_blocks(axes, _shading(scene.erf, scene.erf_peak, style), extent, order=1.3)
+        step = max(ceil(1 / dots), 1)
+        shading = _shading(scene.erf, scene.erf_peak, style, step)
+        draw_blocks(axes, shading, extent, order=1.3, step=step)
 
 
 def _veil(scene: Scene, style: FigureStyle) -> NDArray[np.uint8]:
@@ -249,12 +255,16 @@ def _plain(style: FigureStyle) -> NDArray[np.uint8]:
 
 
 def _shading(
-    erf: NDArray[np.floating[Any]], peak: float | None, style: FigureStyle
+    erf: NDArray[np.floating[Any]], peak: float | None, style: FigureStyle, step: int
 ) -> NDArray[np.uint8]:
-    """Return an RGBA image: blue whose opacity is the share of the peak."""
+    """Return an RGBA image: blue whose opacity is the share of the peak.
+
+    Where `step` pixels along an axis share a dot of the paper, it has the strongest of them: fields
+    with holes, and of signals, would be lost.
+    """
     from matplotlib.colors import to_rgb
 
-    share = shares(erf, peak, style.scale)
+    share = largest_of_blocks(shares(erf, peak, style.scale), step)
     shaded = np.empty((*share.shape, 4))
     shaded[..., :3] = to_rgb(style.colours.field)
     shaded[..., 3] = DENSEST * share

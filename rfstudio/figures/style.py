@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 TEXT_POINTS = 7.0
 """Size of the letters; journals require 6 to 8 points."""
 
+WIDTHS = (20, 1000)
+"""Least and largest width of a figure, in millimetres."""
+
+RESOLUTIONS = (30, 2400)
+"""Least and largest resolution of a figure, in dots per inch."""
+
 _FONT_OF_SVG = b"font-family: 'DejaVu Sans'"
 _FONTS_OF_SVG = _FONT_OF_SVG + b", Verdana, sans-serif"
 """Where the font of a figure is missing, one with letters as wide, or any without serifs."""
@@ -109,10 +115,14 @@ class FigureStyle:
     axes: bool = True
 
     def __post_init__(self) -> None:
-        if not 20 <= self.width_mm <= 1000:
-            raise FigureError(f"the width must be from 20 to 1000 mm, not {self.width_mm:g}")
-        if not 30 <= self.dpi <= 2400:
-            raise FigureError(f"the resolution must be from 30 to 2400 dpi, not {self.dpi}")
+        for name, (least, most), value, unit in (
+            ("width", WIDTHS, self.width_mm, "mm"),
+            ("resolution", RESOLUTIONS, self.dpi, "dpi"),
+        ):
+            if not least <= value <= most:
+                raise FigureError(
+                    f"the {name} must be from {least} to {most} {unit}, not {value:g}"
+                )
         if self.theme not in THEMES:
             raise FigureError(f"a theme is {', '.join(THEMES)}, not '{self.theme}'")
 

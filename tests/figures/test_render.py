@@ -142,6 +142,18 @@ def test_that_large_pixels_are_drawn_as_blocks_and_small_ones_smoothly() -> None
     assert (np.abs(drawn[0] - drawn[1]).max(axis=-1) > 2).mean() < 0.1
 
 
+@pytest.mark.parametrize("size", [(1, 20_000), (2000, 2000)])
+def test_that_a_field_finer_than_the_dots_of_the_paper_is_not_lost(size: tuple[int, int]) -> None:
+    erf = np.zeros(size)
+    erf[size[0] // 2, 1::100] = 1.0
+    scene = Scene(title="fine", input_size=size, erf=erf, strip=size[0] == 1)
+    pixels = _pixels(render(scene, ".png", BARE))
+    columns = _is_blue(pixels).any(axis=0)
+    assert columns.sum() >= min(len(range(1, size[1], 100)), 150)
+    if size[0] > 1:  # 20 samples of the field, each a dot or two
+        assert columns.sum() <= 45
+
+
 def test_that_a_page_at_600_dpi_is_not_turned_into_floats(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object, **__: object) -> None:
         raise AssertionError("a dot of paper takes 16 bytes")

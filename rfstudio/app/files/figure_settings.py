@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from rfstudio import figures
 from rfstudio.app.state.settings import Settings
 from rfstudio.figures import FigureError, FigureStyle, ThemeName
+from rfstudio.figures.style import RESOLUTIONS, WIDTHS
 
 __all__ = [
     "KINDS",
@@ -26,12 +27,6 @@ KINDS = tuple((x.title, x.word) for x in figures.KINDS.values())
 
 THEMES = (("Print, black on white", "print"), ("Slide, light", "light"), ("Slide, dark", "dark"))
 """Titles and words of the themes of figures."""
-
-WIDTHS = (20, 1000)
-"""Least and largest width of a figure, in millimetres."""
-
-RESOLUTIONS = (30, 2400)
-"""Least and largest resolution of a figure, in dots per inch."""
 
 
 @dataclass(frozen=True, slots=True)
