@@ -119,8 +119,8 @@ def figure(
         lesson its number.
     panels
         Units of networks, one by one: (network, layer) or (network, layer, unit), and as a fourth
-        entry what differs for it among `estimator`, `reference`, `batch_norm_training` and the
-        options of `erf`.  Without them, each layer of each network.
+        entry what differs for it among `estimator`, `reference`, `batch_norm_training`,
+        `slice_at` and the options of `erf`.  Without them, each layer of each network.
     layer
         Layer or container path, or several.
     unit
@@ -139,8 +139,9 @@ def figure(
         Size of the input along each axis; the networks' own if None.
     **options
         Of `rfstudio.figures.FigureStyle`: width_mm, dpi, theme, scale, colour, caption, legend,
-        axes, dim; of `analyze`: reference, batch_norm_training; and of `erf`: samples, seed,
-        weights, device and so on.
+        axes, dim; of `analyze`: reference, batch_norm_training; of `erf`: samples, seed, weights,
+        device and so on; and slice_at, the slice of an input of three axes that is drawn, from 0;
+        None: the middle one of what the unit sees.
 
     Returns
     -------
@@ -170,13 +171,19 @@ def figure(
             only, _listed(layer), unit, _photo(image), image_shape, input_size, options
         )
         return PrintFigure(kind, Content(attention=looked), style)
-    common: dict[str, Any] = {"reference": INPUT, "batch_norm_training": False, **options}
+    common: dict[str, Any] = {
+        "reference": INPUT,
+        "batch_norm_training": False,
+        "slice_at": None,
+        **options,
+    }
     shots = _shots(known, networks, panels, _listed(layer), unit, names)
     read = cache(partial(_seen, input_size=input_size))
     photo, drawn, curves = _photo(image), [], []
     for shot in shots:
         given = {**common, **shot.options}
         seen = {x: given.pop(x) for x in SEEN_FROM}
+        drawn_slice = given.pop("slice_at")
         estimators = _listed(given.pop("estimator", None) or estimator or _usual(known))
         network, path = shot.network, shot.layer
         is_named = isinstance(network, str | Path)
@@ -187,7 +194,7 @@ def figure(
             continue
         view = analysis.unit(path, None if shot.unit is None else whole(shot.unit))
         panel = panel_of(analysis, path, view.position, image=photo, image_shape=image_shape)
-        panel = replace(panel, name=name)
+        panel = replace(panel, name=name, slice_at=drawn_slice)
         if kind == "convergence":
             curves += [_curve(panel, x, given) for x in estimators]
             continue

@@ -319,6 +319,12 @@ def _add_figure(parser: argparse.ArgumentParser) -> None:
         help="how a photo is brought to the shape of the input; default: stretch",
     )
     parser.add_argument("--no-image", action="store_true", help="draw on an empty plane")
+    parser.add_argument(
+        "--slice-at",
+        type=int,
+        metavar="Z",
+        help="the slice of an input of three axes, from 0; default: the middle of what is seen",
+    )
     _add_output(parser, "ends in .svg, .pdf or .png, or has a --format", required=True)
     parser.add_argument("--format", choices=FIGURES, help="of the figure; default: by its ending")
     style = parser.add_argument_group("how it is drawn")

@@ -25,7 +25,7 @@ OWN_OPTIONS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
     {
         **dict.fromkeys(("estimator", "reference", "weights", "init", "images", "device"), str),
         **dict.fromkeys(("dtype", "activation", "batch_norm"), str),
-        **dict.fromkeys(("samples", "seed", "channel", "images_per_weights"), int),
+        **dict.fromkeys(("samples", "seed", "channel", "images_per_weights", "slice_at"), int),
         **dict.fromkeys(("patch", "stride"), int),
         **dict.fromkeys(("fill", "amplitude"), float),
         "batch_norm_training": lambda text: {"yes": True, "no": False}[text],
@@ -109,13 +109,15 @@ def _style(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the options of a measurement, and of the analysis, that are given."""
+    """Return the options of a measurement, of the analysis and of what is drawn, that are given."""
     values = {x: getattr(arguments, x) for x in (*_MEASURING, *_FINE, *_OF_PATCHES)}
     found = {name: value for name, value in values.items() if value not in _PLAIN}
     if arguments.reference != INPUT:
         found["reference"] = arguments.reference
     if arguments.batch_norm_training:
         found["batch_norm_training"] = True
+    if arguments.slice_at is not None:
+        found["slice_at"] = arguments.slice_at
     return found
 
 

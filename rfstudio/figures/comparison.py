@@ -140,8 +140,8 @@ def _draw_difference(
 ) -> None:
     height, width = panel.scene.input_size
     values = found.map
-    if values.ndim == 3:
-        values = values[values.shape[0] // 2]
+    if panel.shown_slice is not None:
+        values = values[panel.shown_slice]
     axes.imshow(
         values.reshape(-1, values.shape[-1]),
         extent=(-0.5, width - 0.5, height - 0.5, -0.5),
@@ -159,7 +159,7 @@ def _draw_difference(
 
 def _numbers(panel: Panel) -> list[str]:
     """Return the few numbers for which there is room below several pictures."""
-    field = [x for x in panel.scene.numbers if x.startswith(("theoretical", "local"))]
+    field = [x for x in panel.scene.numbers if x.startswith(("theoretical", "local", "slice"))]
     return [*(x.partition(" (")[0] for x in field), *panel.erf_numbers[:2]]
 
 

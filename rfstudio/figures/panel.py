@@ -11,7 +11,7 @@ import numpy as np
 
 from rfstudio.core.metrics.registry import BY_NAME
 from rfstudio.core.plural import counted
-from rfstudio.figures.scene import Scene, scene_of_view
+from rfstudio.figures.scene import Scene, scene_of_view, slice_of
 from rfstudio.figures.style import FigureError, FigureStyle
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class Panel:
         The value that is drawn densest; None: the largest.
     image
         The photo, (h, w) or (h, w, 3) bytes, stretched over the input.
+    slice_at
+        The slice of a volume that is drawn; None: the middle one of what the unit sees.
     """
 
     analysis: Analysis
@@ -57,6 +59,7 @@ class Panel:
     erf_label: str = "effective field"
     erf_peak: float | None = None
     image: NDArray[np.uint8] | None = field(default=None, repr=False)
+    slice_at: int | None = None
 
     @property
     def title(self) -> str:
@@ -85,7 +88,13 @@ class Panel:
             erf=None if self.erf is None else self.erf.map,
             erf_label=self.erf_label,
             erf_peak=self.erf_peak,
+            slice_at=self.slice_at,
         )
+
+    @property
+    def shown_slice(self) -> int | None:
+        """The slice of a volume that is drawn; None if the input is none."""
+        return slice_of(self.view, self.slice_at)
 
     @property
     def field(self) -> Erf:
@@ -146,7 +155,10 @@ class Panel:
 
     @property
     def centre(self) -> tuple[float, ...]:
-        """Centre of the unit's local field, in pixels; of an axis that is seen whole, its place."""
+        """Centre of the unit's local field, in pixels; of an axis that is seen whole, its place.
+
+        Along the slices of a volume it is the slice that is drawn, if one is chosen.
+        """
         region = self.view.local_region or self.view.theoretical_region
         found = []
         for axis, (units, pixels) in enumerate(
@@ -156,4 +168,6 @@ class Panel:
                 found.append((self.unit[axis] + 0.5) * pixels / max(units, 1) - 0.5)
             else:
                 found.append(sum(region[axis]) / 2)
+        if self.slice_at is not None:
+            found[0] = self.slice_at
         return tuple(found)

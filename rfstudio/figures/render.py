@@ -48,6 +48,9 @@ _TALLEST = 2.5
 
 _MAX_DOTS = 4000
 
+_FAINT = 0.4
+"""Opacity of the frame of a field that a slice does not go through."""
+
 _TINY = 0.16
 """Size of a field on paper, in inches, below which it is drawn again, magnified."""
 
@@ -317,12 +320,14 @@ def draw_frames(axes: Axes, scene: Scene, style: FigureStyle, *, has_centre: boo
                     edgecolor=colour,
                     linewidth=1.2,
                     linestyle=dashes,
+                    alpha=1.0 if scene.other_slices is None else _FAINT,
                     joinstyle="miter",
                     path_effects=casing if order == 5 else None,
                     zorder=order,
                 )
             )
-    if has_centre and scene.theoretical is not None and not scene.strip:
+    is_through = scene.other_slices is None
+    if has_centre and is_through and scene.theoretical is not None and not scene.strip:
         (top, bottom), (left, right) = scene.theoretical
         axes.plot(
             (left + right) / 2,
@@ -369,7 +374,9 @@ def scene_handles(scene: Scene, style: FigureStyle) -> list[Any]:
     handles: list[Any] = []
     if scene.theoretical is not None:
         label = "theoretical field"
-        if not _has_frame_in_view(scene, scene.theoretical):
+        if scene.other_slices is not None:
+            label += f", in slices {scene.other_slices[0]} … {scene.other_slices[1]}"
+        elif not _has_frame_in_view(scene, scene.theoretical):
             label += ", beyond the picture"
         handles.append(Line2D([], [], color=THEORETICAL, lw=1.2, label=label))
     if scene.local is not None:

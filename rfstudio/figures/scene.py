@@ -58,6 +58,8 @@ class Scene:
         Whether the input has one axis only and is drawn as a strip.
     samples
         What the samples of the input are called: "px".
+    other_slices
+        Of a volume whose slice does not go through the field: the first and last that do.
     """
 
     title: str
@@ -73,6 +75,7 @@ class Scene:
     erf_peak: float | None = None
     strip: bool = False
     samples: str = "px"
+    other_slices: Interval | None = None
 
     def __post_init__(self) -> None:
         for name, values in (("support", self.support), ("effective field", self.erf)):
@@ -126,7 +129,7 @@ def scene_of(
     -------
     Scene
         A network with one axis becomes a strip, one with three the slice through the middle
-        of what the unit sees.
+        of what the unit sees.  Of a slice beside a field the frame of the field is drawn faintly.
 
     Raises
     ------
@@ -155,11 +158,18 @@ def scene_of_view(
     erf: NDArray[np.floating[Any]] | None = None,
     erf_label: str = "effective field",
     erf_peak: float | None = None,
+    slice_at: int | None = None,
 ) -> Scene:
     """Return the scene of one unit whose view is known; `title` is the whole of it.
 
-    `jump` is that of its layer, None where it has none, and `units` are the words for what fields
-    are given in, None for those of the input; the others are as in `scene_of`.
+    `jump` is that of its layer, None where it has none, `units` are the words for what fields are
+    given in, None for those of the input, and `slice_at` is the slice of a volume that is drawn,
+    None for the middle one of what the unit sees; the others are as in `scene_of`.
+
+    Raises
+    ------
+    FigureError
+        If there is no such slice.
     """
     theoretical, visible = unit.theoretical_region, unit.visible_region
     numbers = (
@@ -180,12 +190,18 @@ def scene_of_view(
     words = units or units_of_input(unit.axes, len(unit.size))
     numbers = [words.said(x) for x in numbers]
     axes = len(unit.size)
-    if axes == 3:
-        first, last = visible[0] if visible else (0, unit.size[0] - 1)
-        middle = (first + last) // 2
-        support = unit.region.slab(middle)  # the full volume may be too large for one array
-        erf = None if erf is None else erf[middle]
-        numbers.append(f"slice {middle} of {unit.size[0]}")
+    others: Interval | None = None
+    index = slice_of(unit, slice_at)
+    if index is not None:
+        support = unit.region.slab(index)  # the full volume may be too large for one array
+        if erf is not None:
+            # A slice at the border of a field is not shaded as its middle is.
+            erf_peak = float(erf.max(initial=0.0)) if erf_peak is None else erf_peak
+            erf = erf[index]
+        others = _unless_in(index, theoretical)
+        near = None if _unless_in(index, near) else near
+        visible = None if _unless_in(index, visible) else visible
+        numbers.append(f"slice {index} of {unit.size[0]}")
     elif axes == 1:
         support = unit.support()[np.newaxis]
         erf = None if erf is None else erf[np.newaxis]
@@ -205,7 +221,43 @@ def scene_of_view(
         erf_peak=erf_peak,
         strip=axes == 1,
         samples=words.short,
+        other_slices=others,
     )
+
+
+def slice_of(unit: UnitView, slice_at: int | None = None) -> int | None:
+    """Return which slice of a volume is drawn; None if the input is no volume.
+
+    Parameters
+    ----------
+    unit
+        What the unit sees.
+    slice_at
+        The slice that is wanted; None: the middle one of what the unit sees.
+
+    Raises
+    ------
+    FigureError
+        If there is no such slice.
+    """
+    if len(unit.size) != 3:
+        if slice_at is not None:
+            raise FigureError(f"there are slices of three axes only, here are {len(unit.size)}")
+        return None
+    depth = unit.size[0]
+    if slice_at is None:
+        first, last = unit.visible_region[0] if unit.visible_region else (0, depth - 1)
+        return (first + last) // 2
+    if not 0 <= slice_at < depth:
+        raise FigureError(f"there is no slice {slice_at}: they are 0 to {depth - 1}")
+    return slice_at
+
+
+def _unless_in(index: int, region: Sequence[Interval] | None) -> Interval | None:
+    """Return the slices that go through a region, if slice `index` does not."""
+    if region is None or region[0][0] <= index <= region[0][1]:
+        return None
+    return region[0]
 
 
 def scene_of_map(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -15,11 +16,15 @@ import rfstudio
 from rfstudio.api.figures import PrintFigure
 from rfstudio.core import ops
 from rfstudio.core.metrics.attention import LayerAttention
+from rfstudio.core.metrics.difference import difference_of
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.figures import KINDS, AttentionView, Content, FigureStyle, Frame
+from rfstudio.figures import KINDS, AttentionView, Content, FigureError, FigureStyle, Frame
 from rfstudio.figures.diagram import boxes_of
+from rfstudio.figures.scene import scene_of_view
+from rfstudio.figures.shades import shares
 from rfstudio.figures.strips import line_of
 from rfstudio.figures.style import print_settings
+from tests.narrowing import present
 
 PHOTO = np.full((40, 40, 3), 120, np.uint8)
 
@@ -47,6 +52,7 @@ LONG = Architecture(
 DEEP = Architecture(
     name="deep", input_size=(64, 64), layers=tuple(_conv(f"c{i}") for i in range(1200))
 )
+VOLUME_OF_16 = _network(16, 20, 20)
 VOLUME = _network(160, 1112, 1112, name="volume")
 
 
@@ -283,3 +289,53 @@ def test_that_styles_of_every_width_are_drawn() -> None:
         style = FigureStyle(width_mm=width, dpi=30)
         for kind, content in (("fields", made), ("growth", grown), ("network", made)):
             assert PrintFigure(kind, content.content, style).render(".png")
+
+
+def _bead() -> np.ndarray:
+    """A field of a volume that is strong in slice 10 and weak in slice 9."""
+    field = np.zeros((16, 20, 20))
+    field[10, 8:12, 8:12], field[9, 8:12, 8:12] = 1.0, 0.25
+    return field
+
+
+def test_that_any_slice_of_a_volume_is_drawn() -> None:
+    made = rfstudio.figure("fields", VOLUME_OF_16, layer="b", slice_at=0, width_mm=85)
+    assert "slice 0 of 16" in made.content.panel.scene.numbers
+    assert made.content.panel.shown_slice == 0
+    with _drawn(made) as (figure, _):
+        assert figure.legends[0].get_texts()[0].get_text() == "theoretical field, in slices 5 … 11"
+    usual = rfstudio.figure("fields", VOLUME_OF_16, layer="b").content.panel
+    assert usual.shown_slice == 8
+    for index in (-1, 16):
+        with pytest.raises(FigureError, match="they are 0 to 15"):
+            rfstudio.figure("fields", VOLUME_OF_16, layer="b", slice_at=index).render(".svg")
+    with pytest.raises(FigureError, match="slices of three axes only"):
+        rfstudio.figure("fields", _network(20, 20), layer="b", slice_at=1).render(".svg")
+
+
+def test_that_a_slice_is_shaded_up_to_the_peak_of_the_volume() -> None:
+    analysis = rfstudio.analyze(VOLUME_OF_16)
+    for index, share in ((10, 1.0), (9, 0.25), (3, 0.0)):
+        scene = scene_of_view(analysis.unit("b"), title="", erf=_bead(), slice_at=index)
+        assert scene.erf is not None
+        assert shares(scene.erf, scene.erf_peak, "linear").max() == share
+
+
+def test_that_what_is_drawn_of_a_slice_is_of_that_slice() -> None:
+    made = rfstudio.figure(
+        "comparison",
+        panels=[(VOLUME_OF_16, "b", (4, 5, 5), {"slice_at": x}) for x in (7, 8)],
+        estimator="expected",
+    )
+    first, second = made.content.panels
+    assert first.scene.erf is not None
+    assert second.scene.erf is not None
+    assert np.array_equal(first.scene.erf, first.field.map[7])
+    assert np.array_equal(second.scene.erf, second.field.map[8])
+    assert [x.centre[0] for x in (first, second)] == [7, 8]
+    apart = replace(made, kind="difference")
+    with _drawn(apart) as (figure, texts):
+        shown = figure.axes[2].images[0].get_array()
+        found = difference_of(first.field.map, second.field.map)
+        assert np.allclose(present(shown), found.map[8])
+        assert any("slice 7 of 16" in x.get_text() for x in texts)

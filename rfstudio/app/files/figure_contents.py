@@ -59,6 +59,8 @@ class Beside:
         Returns the number of the lesson that is open, from 1; 0 if none is.
     attention
         What was measured of attention; None: nothing can be.
+    slice_at
+        Returns the slice of a volume that the canvas shows; None: it shows no volume.
     """
 
     compared: Callable[[], Sequence[tuple[str, Analysis]]] = tuple
@@ -66,6 +68,7 @@ class Beside:
     points: Callable[[], tuple[Points, bool]] = lambda: ((), False)
     lesson: Callable[[], int] = lambda: 0
     attention: AttentionSession | None = None
+    slice_at: Callable[[], int | None] = lambda: None
 
 
 class FigureContents:
@@ -191,12 +194,14 @@ class FigureContents:
         options = shown.measurement.options if shown.measured is not None else None
         if recipe.kind in ("comparison", "difference") and len(self._pins):
             own = _own(shown.analysis, shown.field, options, image)
+            own |= self._slice_options(shown.analysis)
             pins = [
                 PanelRecipe(
                     network=_source_of(x, inline),
                     layer=x.layer,
                     unit=x.unit,
-                    options=_own(x.analysis, x.field, x.options, image),
+                    options=_own(x.analysis, x.field, x.options, image)
+                    | self._slice_options(x.analysis),
                 )
                 for x in self._pins
             ]
@@ -212,13 +217,16 @@ class FigureContents:
             names = (options.estimator,)
             if recipe.kind in ("comparison", "difference"):
                 names = ("expected", options.estimator)
+        given = _law(shown.field) if options is None else measuring_options(options, image)
+        if recipe.kind != "convergence":
+            given |= self._slice_options(shown.analysis)
         return replace(
             recipe,
             networks=(word,),
             layer=shown.layer,
             unit=shown.unit,
             estimators=names,
-            options=_law(shown.field) if options is None else measuring_options(options, image),
+            options=given,
             seen_from=seen_from(shown.analysis),
         )
 
@@ -234,6 +242,16 @@ class FigureContents:
     def _place(self, name: str) -> int:
         """Return the number of a network among those that are compared, from 2."""
         return [x for x, _ in self._networks()].index(name, 1) + 1
+
+    def _slice_of(self, analysis: Analysis) -> int | None:
+        """Return the slice that is on screen; None for an input of another size, or no volume."""
+        is_same = analysis.reference_size == self._erf.shown.analysis.reference_size
+        index = self.beside.slice_at() if is_same else None
+        return None if index is None or index >= analysis.reference_size[0] else index
+
+    def _slice_options(self, analysis: Analysis) -> dict[str, Any]:
+        index = self._slice_of(analysis)
+        return {} if index is None else {"slice_at": index}
 
     def chosen(self) -> Panel:
         """Return the chosen unit with the field that is shown."""
@@ -255,6 +273,7 @@ class FigureContents:
             image=None if picture is None else picture.pixels,
             image_shape=self._images.shape,
         )
+        panel = replace(panel, slice_at=self._slice_of(analysis))
         if field is None:
             return panel
         # The label of a complete field follows from the field itself.

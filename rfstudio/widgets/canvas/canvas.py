@@ -565,6 +565,12 @@ class Canvas(Column):
 
     # --- slices of three axes -------------------------------------------------------------------
 
+    @property
+    def slice_at(self) -> int | None:
+        """The slice of a volume that is shown; None if the map that fields are given of is none."""
+        is_block = len(self._layer.plane.size) == 3
+        return self._slice if is_block and self._sliced == self._layer.plane else None
+
     def _prepare_slices(self) -> None:
         plane = self._layer.plane
         is_block = len(plane.size) == 3

@@ -400,6 +400,7 @@ class MainWindow(QMainWindow):
         beside.has_sizes = self.growth.erf.isChecked
         beside.lesson = lambda: self.lesson.number
         beside.attention = self.studio.attention
+        beside.slice_at = lambda: self.canvas.slice_at
         if self.measure_panel is not None:
             chart = self.measure_panel.chart
             beside.points = lambda: (chart.points, chart.shows_rate)

@@ -138,6 +138,17 @@ def _volume(window: MainWindow, _runner: _Runner, _folder: Path) -> None:
     window.files.open_preset("c3d")
     window.studio.images.open(sample_images()[0])
     window.studio.selection.select_layer("conv3a", (3, 9, 20))
+    window.canvas.slices.slider.setValue(3)
+
+
+def _volume_pins(window: MainWindow, runner: _Runner, folder: Path) -> None:
+    """Two units of a volume, and one of another volume, whose slices are others."""
+    window.files.open_preset("unet_3d")
+    window.studio.pins.add()
+    _volume(window, runner, folder)
+    window.studio.pins.add()
+    window.studio.selection.select_layer("conv3a", (3, 9, 24))
+    window.canvas.slices.slider.setValue(4)
 
 
 def _unsaved(window: MainWindow, _runner: _Runner, _folder: Path) -> None:
@@ -157,7 +168,8 @@ STATES = {
     "mixed pins": (_mixed_pins, ("comparison",)),
     "padded photo": (_padded, ("fields",)),
     "signal": (_line, ("fields", "field", "comparison")),
-    "volume": (_volume, ("fields", "field")),
+    "volume": (_volume, ("fields", "field", "comparison")),
+    "pins of volumes": (_volume_pins, ("comparison",)),
     "unsaved": (_unsaved, ("fields", "network")),
 }
 CASES = [(state, kind) for state, (_, kinds) in STATES.items() for kind in kinds]
@@ -165,6 +177,7 @@ QUICK = {
     ("reference", "fields"),
     ("training", "field"),
     ("signal", "fields"),
+    ("volume", "fields"),
     ("pins", "comparison"),
 }
 
@@ -188,6 +201,10 @@ def test_that_what_is_copied_draws_what_the_window_draws(
     prepare(window, runner, tmp_path)
     figure = FigureSettings(kind, STYLE)
     drawn = window.files.drawing(figure)(".svg")
+    if "volume" in state:
+        index = window.canvas.slice_at
+        assert f"slice {index} of 16" in drawn.decode()
+        assert index == window.canvas.slices.slider.value()
     assert "copied" in window.files.copy_figure(figure, "python")
     exec(QGuiApplication.clipboard().text(), {})
     assert Path("figure.svg").read_bytes() == drawn
