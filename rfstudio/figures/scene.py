@@ -9,6 +9,7 @@ import numpy as np
 
 from rfstudio.core.network.physical import sized_text
 from rfstudio.core.network.sample_words import units_of_input
+from rfstudio.core.plural import axes_text
 from rfstudio.figures.style import FigureError
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def scene_of_view(
     if unit.gridding:
         numbers.append(f"holes {100 * unit.gridding:.3g} %")
     if None not in jump:
-        numbers.append(f"jump {_by(dict.fromkeys(jump))} px")
+        numbers.append(f"jump {axes_text(jump)} px")
     words = units or units_of_input(unit.axes, len(unit.size))
     numbers = [words.said(x) for x in numbers]
     axes = len(unit.size)

@@ -339,3 +339,10 @@ def test_that_what_is_drawn_of_a_slice_is_of_that_slice() -> None:
         found = difference_of(first.field.map, second.field.map)
         assert np.allclose(present(shown), found.map[8])
         assert any("slice 7 of 16" in x.get_text() for x in texts)
+
+
+def test_that_a_jump_of_three_axes_is_not_said_as_one_of_two() -> None:
+    op = ops.MaxPool(kernel_size=2, stride=(1, 2, 2))
+    network = Architecture(input_size=(8, 16, 16), layers=(Layer(op, name="pool"),))
+    made = rfstudio.figure("fields", network, layer="pool")
+    assert "jump 1×2×2 voxels" in made.content.panel.scene.numbers

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rfstudio.core.fields.remarks.remark import remarks_on
 from rfstudio.core.network.physical import extent_text, extents
+from rfstudio.core.plural import axes_text
 
 if TYPE_CHECKING:
     from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
@@ -83,8 +84,7 @@ def sizes_text(values: Sequence[Number | None]) -> str:
 
 def steps_text(values: Sequence[Number | None]) -> str:
     """Return one number per axis, once if all axes agree: ``2``, or ``2×1``."""
-    texts = [number_text(x) for x in values]
-    return texts[0] if len(set(texts)) == 1 else "×".join(texts)
+    return axes_text([number_text(x) for x in values])
 
 
 def field_text(layer: LayerAnalysis) -> str:

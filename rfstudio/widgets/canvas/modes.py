@@ -26,6 +26,7 @@ from rfstudio.core.fields.projective import ProjectiveField
 from rfstudio.core.fields.tiles import TilePlan, tile_plan
 from rfstudio.core.network.physical import extent_text
 from rfstudio.core.network.sample_words import PIXELS, Units
+from rfstudio.core.plural import axes_text
 from rfstudio.widgets.canvas.scene import Scene
 from rfstudio.widgets.canvas.sight import LayerSight
 from rfstudio.widgets.canvas.words import DASHED, RED, extent, sized
@@ -515,9 +516,9 @@ class BlockMode(CanvasMode):
         if any(x is None for x in found.context):
             words.append("No margin around it can be given along every axis: there is no jump.")
         else:
-            margins = list(dict.fromkeys(f"{x[0]} + {x[1]}" for x in found.context if x))
+            margins = axes_text([f"{x[0]} + {x[1]}" for x in found.context if x], " × ")
             word = self.layer.analysis.units.short
-            words.append(f"That is {' × '.join(margins)}&nbsp;{word} before and after {cells}.")
+            words.append(f"That is {margins}&nbsp;{word} before and after {cells}.")
         if found.visible_region is None:
             words.append("Only padding is read.")
         elif found.visible_region != found.theoretical_region:
@@ -640,18 +641,16 @@ class TilesMode(CanvasMode):
         reason = escape("; ".join(plan.reasons), quote=False)
         if not plan.plan or plan.tile is None:
             return f"No tiles of {self._name} can be put together: {reason or 'no positions'}."
-        overlaps = list(dict.fromkeys(f"{x[0]} + {x[1]}" for x in plan.overlap if x))
         tile = plan.plan[self.chosen]
-        periods = list(dict.fromkeys(map(str, plan.period)))
         size = "×".join(map(str, plan.tile))
-        margins = " × ".join(overlaps)
+        margins = axes_text([f"{x[0]} + {x[1]}" for x in plan.overlap if x], " × ")
         axes, units = self.layer.analysis.axes, self.layer.analysis.units
         physical = extent_text(axes, plan.tile)
         size = f"<b>{size}</b>&nbsp;{units.short}" + (f" = {escape(physical)}" if physical else "")
         how = (
             f"{len(plan.plan):,} tiles of {size}, {_strides(plan, units)}, an overlap of "
             f"<b>{margins}</b> before and after (shaded), from multiples of "
-            f"{' × '.join(periods)}."
+            f"{axes_text(plan.period, ' × ')}."
         )
         same = f"Together they equal the whole map of {self._name}."
         if not plan.exact:
@@ -698,8 +697,8 @@ def _strides(plan: TilePlan, units: Units) -> str:
     for axis in range(len(plan.period)):
         starts = sorted({x.read[axis][0] for x in plan.plan})
         texts.append(str(starts[1] - starts[0]) if len(starts) > 1 else "–")
-    texts = list(dict.fromkeys(texts))
-    return "in one row" if texts == ["–"] else f"every {' × '.join(texts)}&nbsp;{units.short}"
+    words = axes_text(texts, " × ")
+    return "in one row" if words == "–" else f"every {words}&nbsp;{units.short}"
 
 
 def pixel_at(position: Sequence[float]) -> tuple[int, ...]:
