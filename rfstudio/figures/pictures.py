@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import PcolorImage
     from numpy.typing import NDArray
 
 Extent: TypeAlias = tuple[float, float, float, float]
 """What a picture covers: left, right, lower and upper border, in pixels of the input."""
+
+_BAND = 128
+"""Rows of dots that are drawn in one go."""
 
 _BLOCKS = 3.0
 """Dots per pixel from which matplotlib, too, draws pixels as blocks."""
@@ -50,19 +55,47 @@ def draw_blocks(
         How many pixels of the input each of them stands for along both axes, the last perhaps for
         fewer; None: all for equally many.
     """
-    from matplotlib.image import PcolorImage
-
     left, right, bottom, top = extent
     height, width = pixels.shape[:2]
     across, down = np.linspace(left, right, width + 1), np.linspace(top, bottom, height + 1)
     if step is not None:
         across = np.minimum(left + step * np.arange(width + 1), right)
         down = np.minimum(top + step * np.arange(height + 1), bottom)
-    image = PcolorImage(axes, across, down, pixels)
+    image = _blocks_class()(axes, across, down, pixels)
     image.set_zorder(order)
     axes.add_image(image)
     image.set_clip_path(axes.patch)
     image.set_extent(extent)  # with which the axes, too, know what it covers
+
+
+class _InBands:
+    """A renderer that draws pictures in bands, between which other threads have their turn."""
+
+    def __init__(self, renderer: Any) -> None:
+        self._renderer = renderer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._renderer, name)
+
+    def draw_image(self, gc: Any, x: float, y: float, im: NDArray[np.uint8]) -> None:
+        """Draw a picture whose first row is the lowest, as all of matplotlib's."""
+        for start in range(0, len(im), _BAND):
+            self._renderer.draw_image(gc, x, y + start, im[start : start + _BAND])
+
+
+@cache
+def _blocks_class() -> type[PcolorImage]:
+    from matplotlib.backends.backend_agg import RendererAgg
+    from matplotlib.image import PcolorImage
+
+    class Blocks(PcolorImage):
+        """Pixels as blocks.  Agg keeps Python's lock while it draws a picture."""
+
+        def draw(self, renderer: Any) -> None:
+            drawn: Any = _InBands(renderer) if isinstance(renderer, RendererAgg) else renderer
+            super().draw(drawn)
+
+    return Blocks
 
 
 def draw_photo(

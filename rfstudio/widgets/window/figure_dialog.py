@@ -36,8 +36,8 @@ from rfstudio.widgets.parts.fields import Choice
 
 _SCALES = (("Linear", "linear"), ("Logarithmic", "log"))
 _PREVIEW = QSize(420, 380)
-_MOST_DOTS = 2400
-"""Width of a preview in dots; a finer figure is previewed more coarsely."""
+_MOST_DOTS = 4800
+"""Width of a preview in dots: a page at 600 dpi; a finer figure is previewed more coarsely."""
 
 
 class FigureWorkshop(Protocol):

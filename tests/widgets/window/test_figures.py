@@ -99,16 +99,17 @@ def test_that_the_preview_is_the_file_that_is_written(
     assert answers.path.read_bytes() == dialog.picture
 
 
+@pytest.mark.parametrize("dpi", [300, pytest.param(600, marks=pytest.mark.slow)])
 def test_that_a_large_preview_is_made_small_beside_the_window(
-    shown: MainWindow, qtbot: QtBot
+    dpi: int, shown: MainWindow, qtbot: QtBot
 ) -> None:
-    figure = FigureSettings("fields", FigureStyle(width_mm=174, dpi=300))
+    figure = FigureSettings("fields", FigureStyle(width_mm=174, dpi=dpi))
     with qtbot.waitSignal(shown.files.previews.drawn, timeout=60_000) as drawn:
         dialog = FigureDialog(figure, shown, shown.files)
         qtbot.addWidget(dialog)
     _, data, picture = drawn.args
     whole = QImage.fromData(data)
-    assert whole.width() == round(174 / 25.4 * 300)
+    assert whole.width() == round(174 / 25.4 * dpi)
     assert max(picture.width(), picture.height()) == 1200
     assert picture.width() / picture.height() == pytest.approx(
         whole.width() / whole.height(), abs=0.01
