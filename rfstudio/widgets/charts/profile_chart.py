@@ -128,12 +128,11 @@ class ProfileChart(QWidget):
         self.log.setToolTip("Logarithmic axis, four decades")
         self.log.setChecked(self._settings.flag("profile/log", False))
         self.legend = LegendLine()
-        # A short row ends the legend right before the sentence.
-        row = FlowLayout(gap=12, rest=0, least=40)
+        # The sentence takes what the legend leaves, however long it is: the plots are low.
+        row = FlowLayout(gap=12, rest=1, least=24)
         row.setContentsMargins(8, 3, 8, 3)
         self.beyond = ElidedLabel()
         self.beyond.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        self.beyond.hide()
         row.addWidget(self.legend)
         row.addWidget(self.beyond)
         row.addWidget(self.log)
@@ -250,11 +249,13 @@ class ProfileChart(QWidget):
                 f"Band: single {units.many} of a measurement differ by chance; the line is their "
                 "mean."
             )
-        text = " ".join(remarks)
+        self._note(" ".join(remarks))
+
+    def _note(self, text: str) -> None:
+        """Show a sentence beside the legend, which has its place also while there is none."""
         if text != self.beyond.text():
             self.beyond.setText(text)
             self.beyond.setToolTip(text)
-        self.beyond.setVisible(bool(remarks))
 
     def _prepare(self, axes: int) -> None:
         if len(self._plots) == axes:
@@ -271,6 +272,8 @@ class ProfileChart(QWidget):
             self.setTabOrder(before, shown)
 
     def _say(self, text: str) -> None:
+        if text:
+            self._note("")  # it was on curves that are no longer there
         self.message.setText(text)
         self.message.setVisible(bool(text))
         self.legend.setVisible(not text)

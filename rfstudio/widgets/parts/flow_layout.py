@@ -113,8 +113,8 @@ class FlowLayout(QLayout):
             if self._is_rest(item):
                 wide += max(width - used, 0)
             wide = min(wide, max(width, 1))
-            has_lines = self._is_rest(item) and item.hasHeightForWidth()
-            high = item.heightForWidth(wide) if has_lines else item.sizeHint().height()
+            is_lines = item.hasHeightForWidth()
+            high = item.heightForWidth(wide) if is_lines else item.sizeHint().height()
             sizes.append(QSize(wide, high))
         return sizes
 
