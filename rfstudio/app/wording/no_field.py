@@ -65,6 +65,29 @@ def seen(analysis: Analysis, layer: str, unit: tuple[int, ...], look: Look | Non
     return Seen(view, analysis.units.said(words))
 
 
+def why_not_measured(
+    analysis: Analysis, layer: str, unit: tuple[int, ...], look: Look | None = None
+) -> str:
+    """Return why a unit cannot be measured, before that is tried; empty: it can.
+
+    Parameters
+    ----------
+    analysis, layer, unit
+        The unit.
+    look
+        As that of `seen`.
+    """
+    graph = analysis.graph
+    if graph.faults:
+        before = {graph.nodes[x].location for x in graph.ancestors(graph.index(layer))}
+        fault = next((x for x in graph.faults if x.location in before), None)
+        if fault is not None:
+            return f"A layer before it does not fit: {fault.message.rstrip('.')}."
+    if analysis.reference:
+        return ""  # what is measured is over the input, and so may be there
+    return seen(analysis, layer, unit, look).trouble.replace("\n", " ")
+
+
 def why_no_field(shown: ShownFields, look: Look | None = None) -> str:
     """Return why there is no effective field of a unit, in words; empty: there is one.
 

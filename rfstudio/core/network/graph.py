@@ -129,6 +129,14 @@ class Graph:
         except KeyError:
             raise UnknownLayerError(unknown_layer_text(path, self.paths)) from None
 
+    def ancestors(self, target: int) -> tuple[int, ...]:
+        """Return the indices of all nodes that a node depends on, the input and its own, rising."""
+        wanted = {0, target}
+        for index in range(target, 0, -1):
+            if index in wanted:
+                wanted.update(self.nodes[index].inputs)
+        return tuple(sorted(wanted))
+
     def __reduce__(self) -> tuple[Callable[..., Graph], tuple[object, ...]]:
         # Read-only mappings cannot be pickled.  Known rules are left out, since their keys are
         # identities of operations, which are others in another process.

@@ -119,7 +119,7 @@ class GraphModule(Scope):
         self.graph = self._expanded(input_size)
         nodes = self.graph.nodes
         self.target = len(nodes) - 1 if layer is None else self.graph.index(layer)
-        self.needed = ancestors(self.graph, self.target)
+        self.needed = self.graph.ancestors(self.target)
         _refuse_faults(self.graph, self.needed)
         table = POSITIVE if positive else LAYERS
         # Weights get no memory before all of them are known to fit; few of them do in any case.
@@ -391,15 +391,6 @@ def weight_places(graph: Graph) -> dict[str, WeightPlace]:
 def is_same_network(a: Architecture, b: Architecture) -> bool:
     """Whether two documents are of one network, for images of whatever size."""
     return (a.channels, a.layers, a.further_inputs) == (b.channels, b.layers, b.further_inputs)
-
-
-def ancestors(graph: Graph, target: int) -> tuple[int, ...]:
-    """Return the indices of all nodes that `target` depends on and its own, rising."""
-    wanted = {0, target}
-    for index in range(target, 0, -1):
-        if index in wanted:
-            wanted.update(graph.nodes[index].inputs)
-    return tuple(sorted(wanted))
 
 
 def _refuse_faults(graph: Graph, needed: Sequence[int]) -> None:

@@ -230,9 +230,4 @@ class _AxisUnits:
 
 def _ancestors(analysis: Analysis, index: int) -> list[int]:
     """Return the nodes that a node reads, directly or not, and itself, in network order."""
-    nodes = analysis.graph.nodes
-    wanted = {index}
-    for i in range(index, analysis.reference, -1):
-        if i in wanted:
-            wanted.update(nodes[i].inputs)
-    return sorted(x for x in wanted if x > analysis.reference)
+    return [x for x in analysis.graph.ancestors(index) if x > analysis.reference]

@@ -88,6 +88,8 @@ def target_of(analysis: Analysis, measured: Measured) -> Target:
         return Target(None, False, f"There is no expected field: {error}")
     if erf.map.shape != measured.map.shape:
         return Target(None, False, "The network has changed since it was measured.")
+    if not erf.map.any():
+        return Target(None, False, "No pixel moves this unit, so there is no distance to draw.")
     if not erf.exact:
         text = "The expected field is approximate, so the curve levels off; hover for why."
         return Target(erf.map, False, text, "\n".join(erf.notes))

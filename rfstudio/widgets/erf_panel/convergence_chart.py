@@ -27,6 +27,7 @@ _LEAST_HEIGHT = 56  # pixels
 _FEW = 120
 """Ratio of the ends of an axis below which 2 and 5 are marked beside 1 and 10."""
 
+_NOTHING = "No pixel has moved this unit so far, so there is no distance to draw."
 _IDLE = "During a measurement, its distance from the expected field is drawn here."
 
 
@@ -126,6 +127,7 @@ class ConvergenceChart(QWidget):
             self._draw()
             return
         value = distance(measured, target.map)
+        self.sentence.setText(_NOTHING if value is None else target.sentence)
         if value is not None and value > 0:
             # The complete result arrives once more, after its last report.
             kept = [x for x in self._points if x[0] < measured.samples]
@@ -134,7 +136,7 @@ class ConvergenceChart(QWidget):
 
     def _draw(self) -> None:
         self.legend.setVisible(bool(self._points))
-        self.plot.setVisible(self.has_curve)
+        self.plot.setVisible(bool(self._points) or self.shows_rate)
         x, y = np.array(self._points, float).reshape(-1, 2).T
         self._curve.setData(x, y)
         if self.shows_rate:

@@ -17,6 +17,7 @@ from rfstudio.app.effective.shown_fields import Measurement, words_of
 from rfstudio.app.effective.unit_following import UnitFollowing
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
+from rfstudio.app.wording.no_field import why_not_measured
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.erf_panel.convergence_chart import ConvergenceChart
 from rfstudio.widgets.erf_panel.editors import FileQuestions
@@ -200,17 +201,29 @@ class ErfPanel(QWidget):
             return
         options = self._erf_session.options
         size = self._wanted_size()
-        parts = [options.lacking] if options.lacking else []
+        why_not = self._why_not()
+        trouble = " ".join(x for x in (options.lacking, why_not) if x)
+        parts = [trouble] if trouble else []
         if size is not None and self._session is not None:
             wanted, there = map(
                 measuring_recipes.size_text, (size, self._session.analysis.input_size)
             )
             parts.append(f"This recipe measures at {wanted}; the input of the network is {there}.")
-        if not options.lacking:
+        if not trouble:
             parts += self._costs(options)
         can_set = size is not None and self._edits is not None
         remedy = f"Set the input to {measuring_recipes.size_text(size)}" if can_set and size else ""
-        self.run.show_notice(" ".join(parts), remedy, is_trouble=bool(options.lacking))
+        self.run.show_notice(" ".join(parts), remedy, is_trouble=bool(trouble))
+
+    def _why_not(self) -> str:
+        """Return why the chosen unit cannot be measured, in words; empty: it can."""
+        if self._session is None or self._selection is None:
+            return ""
+        analysis, layer, unit = self._session.analysis, self._selection.layer, self._selection.unit
+        if layer not in analysis:
+            return ""  # the selection is updated in a moment
+        why = why_not_measured(analysis, layer, unit, self._session.unit)
+        return f"This unit cannot be measured. {why}" if why else ""
 
     def _costs(self, options: ErfOptions) -> tuple[str, ...]:
         if self._session is None or self._selection is None:

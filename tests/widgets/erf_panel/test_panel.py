@@ -141,10 +141,13 @@ class Bench:
         field = expected_erf(graph, graph.index("b"), (7, 7)).map
         field = field / field.sum()
         field[7, 7] += 1 / samples
+        return self.so_far_of(samples, {"map": field, "layer": "b", "unit": (7, 7)}, **changes)
+
+    @staticmethod
+    def so_far_of(samples: int, seen: dict[str, Any], **changes: Any) -> Any:
+        """Return a measurement of another unit: its map, layer and unit."""
         values = {
-            "map": field,
-            "layer": "b",
-            "unit": (7, 7),
+            **seen,
             "samples": samples,
             "wanted": 100,
             "seconds": samples / 10,
@@ -556,3 +559,61 @@ def test_that_numbers_below_the_curve_do_not_touch() -> None:
     # Numbers of up to six letters and a gap of one, with four letters from mark to mark.
     assert [x for _, x in apart(ticks, 4, len)] == ["1", "10", "100", "10000"]
     assert apart([], 4, len) == []
+
+
+# --- units that see nothing ---------------------------------------------------------------------
+
+_APART = Architecture(
+    name="apart",
+    input_size=(8, 8),
+    layers=(
+        Layer(ops.Conv(kernel_size=3, padding=9, out_channels=4), "far"),
+        Layer(ops.Conv(kernel_size=99, out_channels=4), "empty"),
+        Layer(ops.Conv(kernel_size=1, out_channels=4), "after"),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("layer", "unit", "words"),
+    [
+        ("far", (0, 0), "sees only padding"),
+        ("empty", (0, 0), "'empty' would be empty"),
+        ("after", (0, 0), "'empty' would be empty"),  # what is before it is enough
+        ("far", (12, 12), ""),
+    ],
+)
+def test_that_a_unit_that_cannot_be_measured_says_so_before(
+    qtbot: QtBot, layer: str, unit: tuple[int, int], words: str
+) -> None:
+    bench = Bench(qtbot, _APART)
+    bench.selection.select_layer(layer, unit)
+    notice = bench.panel.run.notice
+
+    def is_said() -> bool:
+        text = notice.text()
+        return words in text and text.startswith("This unit cannot be measured. ") == bool(words)
+
+    qtbot.waitUntil(is_said)
+
+
+def test_that_a_map_of_nothing_gets_words_and_no_empty_plot(qtbot: QtBot) -> None:
+    bench = Bench(qtbot, NORMED)
+    chart = bench.panel.chart
+    bench.session.measure()
+    nothing = bench.so_far(4, map=np.zeros((15, 15)))
+    bench.session.progressed.emit(0.1, nothing)
+    assert "No pixel has moved this unit so far" in chart.sentence.text()
+    assert not chart.plot.isVisible()
+    bench.session.progressed.emit(0.2, bench.so_far(10))
+    assert chart.plot.isVisible()
+    assert "approximate" in chart.sentence.text()
+
+
+def test_that_a_unit_that_sees_only_padding_gets_words_and_no_empty_plot(qtbot: QtBot) -> None:
+    bench = Bench(qtbot, replace(_APART, layers=_APART.layers[:1]))
+    bench.session.measure()
+    seen = {"map": np.zeros((8, 8)), "layer": "far", "unit": (0, 0)}
+    bench.session.progressed.emit(0.1, bench.so_far_of(4, seen))
+    assert "No pixel moves this unit" in bench.panel.chart.sentence.text()
+    assert not bench.panel.chart.plot.isVisible()
