@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -143,7 +143,22 @@ class ComparisonPanel(QWidget):
                 for j, cell in enumerate(row.cells):
                     text = f"{cell.text}   ({cell.difference})" if cell.difference else cell.text
                     self._put(i, j, text)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self._fit_columns()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Share the width among the columns, or scroll."""
+        super().resizeEvent(event)
+        self._fit_columns()
+
+    def _fit_columns(self) -> None:
+        """Give all columns the same width, or what their texts need if they are wider then."""
+        header, count = self.table.horizontalHeader(), self.table.columnCount()
+        needed = [self.table.sizeHintForColumn(x) for x in range(count)]
+        is_enough = max(needed, default=0) * count <= self.table.viewport().width()
+        modes = QHeaderView.ResizeMode
+        header.setSectionResizeMode(modes.Stretch if is_enough else modes.Interactive)
+        for column, width in enumerate([] if is_enough else needed):
+            header.resizeSection(column, width)
 
     def _put(self, row: int, column: int, text: str) -> None:
         item = self.table.item(row, column)

@@ -64,6 +64,10 @@ class Letters:
         painter.drawStaticText(x, rect.top() + (rect.height() - self._height) // 2, known.drawn)
         return known.width
 
+    def shows(self, text: str, room: int, least: int) -> bool:
+        """Whether a text fits, or its start of at least some average characters does."""
+        return room >= min(self._known(text).width, least * self._metrics.averageCharWidth())
+
     def _known(self, text: str) -> _Text:
         known = self._texts.get(text)
         if known is None:

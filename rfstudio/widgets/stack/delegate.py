@@ -18,8 +18,8 @@ _GAP = 7
 _BADGE = 14
 _MARGIN = 5
 _HALF = 127
-_LEAST = 12
-"""Pixels below which a summary is left out."""
+_LEAST = 4
+"""Average characters below which a summary that does not fit is left out."""
 
 
 class Look(NamedTuple):
@@ -84,7 +84,7 @@ class LayerDelegate(QStyledItemDelegate):
         painter.setFont(letters.font)
         painter.setPen(look.text)
         rect.setLeft(rect.left() + letters.draw(painter, rect, cells.texts[0], is_name=True) + _GAP)
-        if cells.summary and rect.width() > _LEAST:
+        if cells.summary and look.plain.shows(cells.summary, rect.width(), _LEAST):
             if cells.is_quiet:
                 painter.setFont(look.plain.font)
             painter.setPen(look.quiet)

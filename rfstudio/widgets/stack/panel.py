@@ -32,6 +32,7 @@ from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection
+from rfstudio.app.wording.texts import steps_text
 from rfstudio.core.editing.edits import Direction, Wrapping
 from rfstudio.core.errors import EditError, RFStudioError
 from rfstudio.core.network.architecture import Location
@@ -61,6 +62,9 @@ _NO_MATCH = "No layer matches.\n\nAn empty filter shows all layers."
 
 _ROOM, _ROOM_3D = 52, 72
 """Least width of the panel for all columns, in characters."""
+
+_NAMES = 14
+"""Least width of the column of names for the one of jumps beside it, in characters."""
 
 _LAST = 200
 """Layers at the end of a network whose fields are read for the width of their column."""
@@ -128,9 +132,9 @@ class StackPanel(QWidget):
         self.model = StackModel(document, session, selection, edits)
         self.model.setParent(self)
         self._words: list[str] = []
-        self._axes = 0
+        self._axes = self._jump_width = 0
         self._samples: tuple[str, ...] = ()
-        self._longest = ""
+        self._longest = self._longest_jump = ""
         self._may_be_open = False
         self.tree = self._make_tree()
         self._fit_columns()
@@ -195,12 +199,10 @@ class StackPanel(QWidget):
         analysis = self._session.analysis
         count = len(analysis.graph.nodes)
         last = range(max(count - _LAST, 1), count)
-        self._longest = max(
-            # The largest fields are at the end, and there may be thousands of layers.
-            (self.model.texts.field_of(analysis.at(x)) for x in last),
-            key=len,
-            default="",
-        )
+        # The largest fields are at the end, and there may be thousands of layers.
+        layers = [analysis.at(x) for x in last]
+        self._longest = max(map(self.model.texts.field_of, layers), key=len, default="")
+        self._longest_jump = max((steps_text(x.jump) for x in layers), key=len, default="")
         self._samples = ()
         self._fit_columns()
         if count <= 120:
@@ -276,6 +278,8 @@ class StackPanel(QWidget):
             samples = _SAMPLES_CUBE if all(len(x) == 1 for x in sides) else _SAMPLES_3D
         if len(self._longest) > len(samples[1]):  # as 2783…2815
             samples = (samples[0], self._longest, samples[2])
+        if len(self._longest_jump) > len(samples[2]):  # as 16×32×32
+            samples = (*samples[:2], self._longest_jump)
         if samples == self._samples:
             return  # a width that the user has set stays
         self._axes, self._samples = axes, samples
@@ -283,12 +287,18 @@ class StackPanel(QWidget):
         for column, sample in enumerate(samples, 1):
             width = metrics.horizontalAdvance(sample) + 14
             self.tree.header().resizeSection(column, width)
+        self._jump_width = width
         self._hide_sizes()
 
     def _hide_sizes(self) -> None:
-        """Hide the sizes of maps if names would not fit beside them."""
+        """Hide the sizes of maps, then the jumps if names would not fit beside them."""
         room = _ROOM_3D if self._axes == 3 else _ROOM
-        self.tree.setColumnHidden(1, self.width() < room * self.fontMetrics().averageCharWidth())
+        letter, header = self.fontMetrics().averageCharWidth(), self.tree.header()
+        self.tree.setColumnHidden(1, self.width() < room * letter)
+        if not self.tree.isColumnHidden(3):
+            self._jump_width = header.sectionSize(3)
+        names = self.width() - header.sectionSize(1) - header.sectionSize(2) - self._jump_width
+        self.tree.setColumnHidden(3, names < _NAMES * letter)
 
     def _make_actions(self) -> StackActions:
         def action(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QTableWidget
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app import slices
@@ -215,3 +216,22 @@ def test_that_signs_tell_larger_smaller_other_and_same() -> None:
     assert sign_of("1 sample", "16 samples") == "▲"
     assert sign_of("1 sample", "16 px") == "≠"
     assert sign_of("12.0 voxels", "3.0 px") == "≠"
+
+
+def _is_scrolled(table: QTableWidget, wanted: bool) -> bool:
+    return (table.horizontalScrollBar().maximum() > 0) == wanted
+
+
+def test_that_no_text_of_the_comparison_is_cut(window: MainWindow, qtbot: QtBot) -> None:
+    studio, panel = window.studio, window.comparison
+    window.tabs.setCurrentWidget(panel)
+    window.tabs.unfold()
+    for layer in ("stem", "stage.0.a", "stage.0.b", "head"):
+        studio.selection.select_layer(layer)
+        panel.add()
+    table = panel.table
+    for width in (320, 1200, 320):
+        table.setFixedWidth(width)
+        qtbot.waitUntil(partial(_is_scrolled, table, width < 400))
+        columns = range(table.columnCount())
+        assert all(table.sizeHintForColumn(x) <= table.columnWidth(x) for x in columns), width

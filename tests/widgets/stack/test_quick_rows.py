@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QFontMetrics, QImage
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.files.presets import read_preset
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.studio import Studio
-from rfstudio.widgets.parts.cells import MARGIN
+from rfstudio.widgets.parts.cells import MARGIN, Letters
 from rfstudio.widgets.stack.panel import StackPanel
 from rfstudio.widgets.stack.tree import LayerTree
 from rfstudio.widgets.table.panel import TablePanel
@@ -97,5 +97,29 @@ def test_that_the_longest_range_of_fields_is_not_cut(qtbot: QtBot, settings: Set
     assert "…" in max(texts, key=len)
     assert panel.tree.columnWidth(2) >= longest + 2 * MARGIN
     studio.document.replace(SMALL)
+    studio.analysis.finish()
     panel.expand_sensibly()
     assert panel.tree.columnWidth(2) < longest
+
+
+def test_that_jumps_give_way_to_names(qtbot: QtBot, settings: Settings) -> None:
+    studio = Studio(read_preset("c3d"), settings=settings)
+    panel = StackPanel(studio.document, studio.analysis, studio.selection, studio.edits)
+    shown(qtbot, panel)
+    metrics, header = panel.tree.fontMetrics(), panel.tree.header()
+    longest = metrics.horizontalAdvance("16×32×32")  # of pool5
+    assert header.sectionSize(3) >= longest + 2 * MARGIN
+    panel.resize(panel.minimumWidth(), 460)
+    assert panel.tree.isColumnHidden(3)
+    assert not panel.tree.isColumnHidden(2)
+    assert header.sectionSize(0) > metrics.horizontalAdvance("pool5 max_pool")
+    panel.resize(700, 460)
+    assert header.sectionSize(3) >= longest + 2 * MARGIN
+
+
+def test_that_no_few_letters_of_a_summary_stand_beside_a_name(qapp: QApplication) -> None:
+    letters = Letters(qapp.font())
+    one = QFontMetrics(qapp.font()).averageCharWidth()
+    assert letters.shows("batch_norm", 4 * one, 4)
+    assert not letters.shows("batch_norm", 4 * one - 1, 4)
+    assert letters.shows("²", one, 4)  # what is shorter only has to fit
