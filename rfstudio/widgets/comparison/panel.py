@@ -29,6 +29,25 @@ _EMPTY = (
 )
 
 
+class _Table(QTableWidget):
+    """A table whose columns share its width, or are scrolled where that is not enough."""
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Share the new width."""
+        super().resizeEvent(event)
+        self.fit_columns()
+
+    def fit_columns(self) -> None:
+        """Give all columns the same width, or what their texts need if they are wider then."""
+        header, count = self.horizontalHeader(), self.columnCount()
+        needed = [self.sizeHintForColumn(x) for x in range(count)]
+        is_enough = max(needed, default=0) * count <= self.viewport().width()
+        modes = QHeaderView.ResizeMode
+        header.setSectionResizeMode(modes.Stretch if is_enough else modes.Interactive)
+        for column, width in enumerate([] if is_enough else needed):
+            header.resizeSection(column, width)
+
+
 class ComparisonPanel(QWidget):
     """Shows the numbers of the chosen unit and of the pins.
 
@@ -48,7 +67,7 @@ class ComparisonPanel(QWidget):
         self._selection = selection
         self._erf = erf
         self._is_stale = True
-        self.table = QTableWidget()
+        self.table = _Table()
         self.table.setAccessibleName("Comparison with pins")
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ContiguousSelection)
@@ -143,22 +162,7 @@ class ComparisonPanel(QWidget):
                 for j, cell in enumerate(row.cells):
                     text = f"{cell.text}   ({cell.difference})" if cell.difference else cell.text
                     self._put(i, j, text)
-        self._fit_columns()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """Share the width among the columns, or scroll."""
-        super().resizeEvent(event)
-        self._fit_columns()
-
-    def _fit_columns(self) -> None:
-        """Give all columns the same width, or what their texts need if they are wider then."""
-        header, count = self.table.horizontalHeader(), self.table.columnCount()
-        needed = [self.table.sizeHintForColumn(x) for x in range(count)]
-        is_enough = max(needed, default=0) * count <= self.table.viewport().width()
-        modes = QHeaderView.ResizeMode
-        header.setSectionResizeMode(modes.Stretch if is_enough else modes.Interactive)
-        for column, width in enumerate([] if is_enough else needed):
-            header.resizeSection(column, width)
+        self.table.fit_columns()
 
     def _put(self, row: int, column: int, text: str) -> None:
         item = self.table.item(row, column)
