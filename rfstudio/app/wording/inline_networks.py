@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.engine.requests.request import OWN_WEIGHTS
 from rfstudio.formats.networks.yaml_writer import write_yaml
 from rfstudio.importing.imported import Imported
+
+_OWN = re.compile(rf"weights[\"']?(=|: | )[\"']?{OWN_WEIGHTS}([\"'\s]|$)")
+"""Weights of the model itself, in Python or in a command."""
 
 
 class InlineNetworks:
@@ -15,6 +20,7 @@ class InlineNetworks:
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
+        self._imported: set[str] = set()
 
     def word(self, stem: str, network: Architecture) -> str:
         """Return the name of the file that a network is written to.
@@ -24,19 +30,23 @@ class InlineNetworks:
         Raises
         ------
         RFStudioError
-            If no architecture file says all of it.
+            If no architecture file can hold it.
         """
-        if isinstance(network, Imported):
-            raise RFStudioError(
-                f"{stem.replace('_', ' ')} was imported from code; save it, and open the file"
-            )
         text = write_yaml(network)
         name = f"{stem}-{blake2b(text.encode(), digest_size=4).hexdigest()}.yaml"
         self._texts[name] = text
+        if isinstance(network, Imported):
+            self._imported.add(name)
         return name
 
     def python(self, code: str) -> str:
-        """Return Python lines that write the files that `code` names and then do what it does."""
+        """Return Python lines that write the files that `code` names and then do what it does.
+
+        Raises
+        ------
+        RFStudioError
+            If it measures with the weights of an imported model, which the files do not hold.
+        """
         texts = self._named_in(code)
         if not texts:
             return code
@@ -46,7 +56,13 @@ class InlineNetworks:
         return "\n".join([*lines, "", code])
 
     def command(self, command: str) -> str:
-        """Return commands of a shell that write the files that `command` names, and it."""
+        """Return commands of a shell that write the files that `command` names, and it.
+
+        Raises
+        ------
+        RFStudioError
+            If it measures with the weights of an imported model, which the files do not hold.
+        """
         parts = []
         for name, text in self._named_in(command).items():
             end = "END"
@@ -57,7 +73,13 @@ class InlineNetworks:
 
     def _named_in(self, code: str) -> dict[str, str]:
         """Return the files that some code reads: a lesson or a film needs no network."""
-        return {name: text for name, text in self._texts.items() if name in code}
+        found = {name: text for name, text in self._texts.items() if name in code}
+        if self._imported & set(found) and _OWN.search(code):
+            raise RFStudioError(
+                "this was measured with the weights of the imported model, which no architecture "
+                "file holds; measure with other weights, or import the model again"
+            )
+        return found
 
 
 def _literal(text: str) -> str:

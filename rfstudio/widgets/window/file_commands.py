@@ -13,7 +13,6 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from rfstudio.app.attention.session import ATTENTION_FILES
-from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.effective.shelf import Shelved
 from rfstudio.app.effective.shown_fields import fields_of_result
 from rfstudio.app.files import presets
@@ -39,9 +38,7 @@ from rfstudio.app.spread.session import SPREAD_FILES
 from rfstudio.app.state.document import read_network
 from rfstudio.app.state.image_source import SIGNAL_SUFFIXES
 from rfstudio.app.studio import Studio
-from rfstudio.app.wording.figure_snippets import figure_command, figure_python
-from rfstudio.app.wording.inline_networks import InlineNetworks
-from rfstudio.app.wording.snippets import command_text, network_word, python_text
+from rfstudio.app.wording.snippets import network_word
 from rfstudio.core.errors import FormatError, RFStudioError
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.core.plural import counted
@@ -49,6 +46,7 @@ from rfstudio.importing.imported import Imported
 from rfstudio.importing.reference import ONNX, PT2, is_model_file
 from rfstudio.importing.request import ImportRequest
 from rfstudio.widgets.parts.fields import take_over_typed
+from rfstudio.widgets.window.copies import Copies
 from rfstudio.widgets.window.import_progress import ImportProgress
 from rfstudio.widgets.window.questions import Questions
 
@@ -98,6 +96,8 @@ class FileCommands(QObject):
         Draws figures for their dialog.
     reading
         Reads files between frames.
+    copies
+        Puts code and commands on the clipboard that make what is shown.
 
     Signals
     -------
@@ -131,6 +131,8 @@ class FileCommands(QObject):
         self.contents = FigureContents(studio.erf, studio.pins, studio.images, self.beside)
         self.previews = Previews(self)
         self.reading = Slices(self)
+        self.copies = Copies(studio, self.contents, self._saved_word, self)
+        self.copies.announced.connect(self.announced)
         studio.pins.source = self._saved_word
         self.writing = Writing(self)
         self.writing.written.connect(self._tell_written)
@@ -538,23 +540,11 @@ class FileCommands(QObject):
 
     def copy_figure(self, figure: FigureSettings, language: str) -> str:
         """Put what draws a figure on the clipboard, "python" or "command"; return what to say."""
-        inline = InlineNetworks()
-        try:
-            recipe = self.contents.recipe(figure, self._named_network(inline), inline)
-        except RFStudioError as error:
-            text = str(error)
-            return f"{text[:1].upper()}{text[1:]}."
-        is_python = language == "python"
-        text = (
-            inline.python(figure_python(recipe))
-            if is_python
-            else inline.command(figure_command(recipe))
-        )
-        return self._copy(text, "Python lines" if is_python else "The command")
+        return self.copies.figure(figure, language)
 
     def export_field(self) -> None:
         """Ask for a file and write the chosen unit's effective field into it."""
-        export, command = self._studio.erf_export, self._field_command()
+        export, command = self._studio.erf_export, self.copies.field_command()
         self._export_field(self._studio.selection.layer, lambda path: export.save(path, command))
 
     def export_result(self, shelved: Shelved) -> None:
@@ -596,32 +586,8 @@ class FileCommands(QObject):
             "Save fields on images",
             self._folder("export") / f"{stem}.csv",
             SPREAD_FILES,
-            lambda path: session.save(path, self._spread_command()),
+            lambda path: session.save(path, self.copies.spread_command()),
         )
-
-    def copy_spread(self) -> None:
-        """Put the command on the clipboard that measures each image of the folder."""
-        command = self._spread_command()
-        if command:
-            self._copy(command, "The command")
-        else:
-            self.announced.emit("The network that was measured is in no file; save it, and measure")
-
-    def _spread_command(self) -> str:
-        """Return the command of the fields on images, whatever network is open by now.
-
-        Empty: there is none, as no file can say all of an imported network that was edited.
-        """
-        session, inline = self._studio.spread, InlineNetworks()
-        if session is None:
-            return ""
-        network = session.network
-        word = self._saved_word() if network == self._studio.document.architecture else ""
-        try:
-            word = word or inline.word("network", network)
-        except RFStudioError:
-            return ""
-        return inline.command(session.command(word))
 
     def export_table(self) -> None:
         """Ask for a file and write the table of all layers into it."""
@@ -674,69 +640,12 @@ class FileCommands(QObject):
     def _report_writing(self, path: Path, error: RFStudioError) -> None:
         self.questions.report(self._window, f"“{path.name}” was not written.", str(error))
 
-    # --- copies ---------------------------------------------------------------------------------
-
-    def copy_python(self) -> None:
-        """Put Python lines on the clipboard that compute what is shown."""
-        chosen, options = self._studio.selection.value, self._shown_options()
-        analysis = self._studio.analysis
-        inline = InlineNetworks()
-        text = python_text(
-            self._named_network(inline),
-            chosen,
-            options,
-            reference=analysis.reference,
-            batch_norm_training=analysis.batch_norm_training,
-        )
-        self._copy(inline.python(text), "Python lines")
-
-    def copy_command(self) -> None:
-        """Put the command on the clipboard that measures what is shown."""
-        self._copy(self._field_command(), "The command")
-
-    def _field_command(self) -> str:
-        """Return the command that measures what is shown."""
-        chosen, options = self._studio.selection.value, self._shown_options()
-        picture = self._studio.images.picture
-        image = None if picture is None else picture.path
-        reference = self._studio.analysis.reference
-        inline = InlineNetworks()
-        word = self._named_network(inline)
-        text = command_text(word, chosen, options, image, reference=reference)
-        return inline.command(text)
-
-    def _shown_options(self) -> ErfOptions | None:
-        """Return how the field that is shown was measured; None: it is the expected one."""
-        shown = self._studio.erf.shown
-        return None if shown.measured is None else shown.measurement.options
-
-    def _network_word(self) -> str:
-        return network_word(self._preset, self._studio.document.path)
-
-    def _named_network(self, inline: InlineNetworks) -> str:
-        """Return what names the open network as it is now; one without a file is written out."""
-        if word := self._saved_word():
-            return word
-        try:
-            return inline.word("network", self._studio.document.architecture)
-        except RFStudioError:  # no file says all of it
-            return self._network_word()
-
-    def _copy(self, text: str, what: str) -> str:
-        QGuiApplication.clipboard().setText(text)
-        is_whole = self._saved_word() or not isinstance(
-            self._studio.document.architecture, Imported
-        )
-        said = f"{what} copied" + ("" if is_whole else "; save the network to use it")
-        self.announced.emit(said)
-        return said
-
     def _saved_word(self) -> str:
         """Return the preset or file of the network as it is now; empty if it has none."""
         document = self._studio.document
         if document.is_modified or not (document.path or self._preset):
             return ""
-        return self._network_word()
+        return network_word(self._preset, document.path)
 
     # --- folders --------------------------------------------------------------------------------
 

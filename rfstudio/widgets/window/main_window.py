@@ -234,7 +234,7 @@ class MainWindow(QMainWindow):
             self.spread = SpreadPanel(self.studio.spread)
             self.spread.image_wanted.connect(self.files.open_image_path)
             self.spread.save_wanted.connect(self.files.export_spread)
-            self.spread.copy_wanted.connect(self.files.copy_spread)
+            self.spread.copy_wanted.connect(self.files.copies.spread)
             self.tabs.addTab(self.spread, "Images")
         if self.studio.attention is not None:
             self.attention = AttentionPanel(

@@ -213,11 +213,11 @@ def test_that_the_command_of_fields_on_images_is_of_the_network_that_was_measure
         FieldSpread("conv1_1", (3, 4), size, (field,), np.ones(size), np.ones(size), 0.0, 8)
     )
     command = f"rfstudio erf vgg11 --layer conv1_1 --unit 3 4 --images {tmp_path} --spread"
-    window.files.copy_spread()
+    window.files.copies.spread()
     assert QGuiApplication.clipboard().text().startswith(command)
     # The preset is written out, once another network is open or it was edited.
     window.studio.edits.delete([(0,)])
-    window.files.copy_spread()
+    window.files.copies.spread()
     lines = QGuiApplication.clipboard().text().splitlines()
     assert lines[0].startswith("cat > network-")
     assert "name: VGG-11" in lines

@@ -8,15 +8,21 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialogButtonBox, QFileDialog
 from pytestqt.qtbot import QtBot
 
+from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.files.importing import preview
 from rfstudio.app.files.opening import LAST, opening_for
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.state.settings import Settings
+from rfstudio.core import ops
+from rfstudio.core.network.architecture import Layer
+from rfstudio.engine.requests.request import OWN_WEIGHTS
 from rfstudio.importing.imported import Imported
 from rfstudio.importing.reference import Reference, reference_of
 from rfstudio.importing.report import Remark, Report
@@ -153,6 +159,42 @@ def test_that_remarks_on_an_import_are_announced_if_there_are_any(
     with qtbot.waitSignal(window.files.announced) as announced:
         window.studio.importing.succeeded.emit(ImportRequest(Path("net.onnx")), network)
     assert announced.args == [said]
+
+
+def _small_import() -> Imported:
+    layers = (Layer(ops.Conv(out_channels=2, kernel_size=3), "c"), Layer(ops.Relu(), "r"))
+    return Imported(name="net", input_size=(16, 16), layers=layers, original=layers)
+
+
+def test_that_what_is_copied_of_an_edited_import_is_the_edited_network(
+    window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = tmp_path / "net.onnx"
+    window.studio.importing.succeeded.emit(ImportRequest(model), _small_import())
+    window.actions_.copy_command.trigger()
+    assert QGuiApplication.clipboard().text().startswith(f"rfstudio erf {model} ")
+    window.studio.edits.set_parameter((0,), "kernel_size", 5)
+    window.actions_.copy_python.trigger()
+    names: dict[str, Any] = {}
+    exec(QGuiApplication.clipboard().text(), names)
+    assert names["layer"].rf_size == window.studio.analysis.analysis["r"].rf_size == (5, 5)
+    assert window.status.currentMessage() == "Python lines copied"
+
+
+def test_that_a_field_with_the_weights_of_an_edited_import_is_not_copied(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window.studio.importing.succeeded.emit(ImportRequest(Path("net.onnx")), _small_import())
+    window.studio.edits.set_parameter((0,), "kernel_size", 5)
+    QGuiApplication.clipboard().setText("before")
+    own = ErfOptions(weights=OWN_WEIGHTS)
+    monkeypatch.setattr(window.files.copies, "_shown_options", lambda: own)
+    for action in (window.actions_.copy_python, window.actions_.copy_command):
+        action.trigger()
+        assert "weights of the imported model" in window.status.currentMessage()
+        assert QGuiApplication.clipboard().text() == "before"
+    assert window.files.copies.field_command() == ""
 
 
 @pytest.mark.slow

@@ -491,7 +491,7 @@ def test_that_the_field_is_exported_with_its_command(
 ) -> None:
     answers.path = tmp_path / "field.json"
     window.actions_.export_field.trigger()
-    window.files.copy_command()
+    window.files.copies.command()
     record = json.loads((tmp_path / "field.json").read_text())
     assert record["command"] == QGuiApplication.clipboard().text()
     assert "--estimator expected" in record["command"]
