@@ -12,7 +12,8 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
 from rfstudio import __version__
-from rfstudio.app.files.log_file import end_log, start_log
+from rfstudio.app.files.crash_trace import CrashTrace, log_crashes
+from rfstudio.app.files.log_file import end_log, log_file, start_log
 from rfstudio.app.files.opening import Opening, opening_for, remembered_choice
 from rfstudio.app.files.recovery import Recovery
 from rfstudio.app.heap import (
@@ -65,13 +66,19 @@ def run(network: str | None = None, image: str | Path | None = None) -> int:
     collect_seldom()
     application = make_application()
     log = start_log(versions_text())
+    crashes = log_crashes()
+    trace = CrashTrace()
+    trace.begin()
     check_references()
     window = make_window(network, image)
+    window.closed.connect(trace.end)
     window.closed.connect(partial(end_log, log))
     CrashReports(window).install()
     # Ctrl+C in the terminal ends the program, as it does any other.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     window.show()
+    if crashes:
+        window.status.tell(crash_text())
     begin_collection()
     if folder := os.environ.get("RFSTUDIO_SELF_TEST"):
         from rfstudio.widgets.window import self_test
@@ -82,6 +89,11 @@ def run(network: str | None = None, image: str | Path | None = None) -> int:
     QTimer.singleShot(_WARM_AFTER, window, exempt_from_collection)
     IdleCollection(window)
     return application.exec()
+
+
+def crash_text() -> str:
+    """Return what is said at the start after a crash."""
+    return f"RF Studio crashed the last time; its log says where, for a report: {log_file()}"
 
 
 def offer_tour(window: MainWindow) -> None:
