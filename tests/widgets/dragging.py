@@ -12,9 +12,7 @@ from PySide6.QtWidgets import QApplication
 
 from rfstudio.core.network.architecture import Location
 from rfstudio.widgets.window.main_window import MainWindow
-
-NO_KEYS = Qt.KeyboardModifier.NoModifier
-LEFT = Qt.MouseButton.LeftButton
+from tests.widgets.hands import LEFT, NO_KEYS
 
 
 @dataclass

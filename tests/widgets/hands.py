@@ -47,9 +47,10 @@ def plain(text: str) -> str:
 
 def entry_of(menu: QMenu | QMenuBar, title: str) -> QAction:
     """Return the entry of a menu with a title."""
-    found = {plain(x.text()): x for x in menu.actions()}
-    assert title in found, f"no {title!r} in {list(found)}"
-    return found[title]
+    found = [x for x in menu.actions() if plain(x.text()) == plain(title)]
+    assert found, f"no {title!r} in {[plain(x.text()) for x in menu.actions()]}"
+    (entry,) = found
+    return entry
 
 
 def press_in(menu: QMenu, *titles: str) -> None:

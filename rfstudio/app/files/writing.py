@@ -38,7 +38,7 @@ class Writing(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._thread: threading.Thread | None = None
-        self._has_failed = False
+        self._untold: list[Path] = []  # files that are not there, of which nobody knows yet
         self._ended.connect(self._take, Qt.ConnectionType.QueuedConnection)
 
     def start(self, path: Path, write: Callable[[Path], object]) -> None:
@@ -48,14 +48,15 @@ class Writing(QObject):
         )
         self._thread.start()
 
-    def finish(self) -> bool:
-        """Wait until everything is written, tell of it, and return whether nothing failed."""
-        self._has_failed = False
+    def wait(self) -> bool:
+        """Wait until everything is written; return whether nothing failed that is not told yet."""
         if self._thread is not None:
             self._thread.join()
-        # What has ended is told in the event loop, which may not come to it any more.
+        return not self._untold
+
+    def tell(self) -> None:
+        """Tell what has ended now; the event loop may not come to it any more."""
         QCoreApplication.sendPostedEvents(self, QEvent.Type.MetaCall.value)
-        return not self._has_failed
 
     def _write(
         self, path: Path, write: Callable[[Path], object], earlier: threading.Thread | None
@@ -70,6 +71,8 @@ class Writing(QObject):
         except Exception as found:
             logging.getLogger(__name__).exception("'%s' was not written", path)
             error = RFStudioError(f"it could not be made ({type(found).__name__}: {found})")
+        if error is not None:
+            self._untold.append(path)
         # The window may have been closed meanwhile.
         with suppress(RuntimeError):
             self._ended.emit(path, error)
@@ -79,5 +82,5 @@ class Writing(QObject):
         if error is None:
             self.written.emit(path)
         else:
-            self._has_failed = True
+            self._untold.remove(path)
             self.failed.emit(path, error)

@@ -593,19 +593,23 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         """Ask once about unsaved changes, and remember the arrangement of the window.
 
-        The window stays if a file that is still being written cannot be: then it is said why.
+        The window is hidden before what still runs is waited for, which may take seconds.  It comes
+        back if a file that is being written cannot be: then it is said why.
         """
-        if not self.files.may_leave() or not self._is_all_written():
+        if not self.files.may_leave():
             event.ignore()
             return
-        settings = self.studio.settings
-        settings.set("window/geometry", self.saveGeometry())
-        settings.set("window/state", self.saveState(_STATE))
-        settings.set("window/folded", self.tabs.is_folded)
-        settings.set("window/tab", self.tabs.tabText(self.tabs.currentIndex()))
-        settings.set(LAST, self.files.reopening_name)
-        chosen = self.studio.selection.value
-        remember_choice(settings, chosen.layer, chosen.unit)
+        self._remember()
+        self.hide()
+        writers = [self.files.writing, self.actions_.sessions.writing]
+        is_written = all(x.wait() for x in writers)
+        if not is_written:
+            self.show()
+            event.ignore()
+        for writer in writers:
+            writer.tell()
+        if not is_written:
+            return
         self.files.reading.drop()
         self.files.previews.wait()
         try:
@@ -617,7 +621,13 @@ class MainWindow(QMainWindow):
         self.closed.emit()
         event.accept()
 
-    def _is_all_written(self) -> bool:
-        """Wait for files that are being written; whether all of them are there now."""
-        writers = [self.files.writing, self.actions_.sessions.writing]
-        return all(x.finish() for x in writers)
+    def _remember(self) -> None:
+        """Keep what the next start shows again."""
+        settings = self.studio.settings
+        settings.set("window/geometry", self.saveGeometry())
+        settings.set("window/state", self.saveState(_STATE))
+        settings.set("window/folded", self.tabs.is_folded)
+        settings.set("window/tab", self.tabs.tabText(self.tabs.currentIndex()))
+        settings.set(LAST, self.files.reopening_name)
+        chosen = self.studio.selection.value
+        remember_choice(settings, chosen.layer, chosen.unit)

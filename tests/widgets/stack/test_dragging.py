@@ -28,7 +28,8 @@ from rfstudio.core.network.architecture import (
 from rfstudio.widgets.stack.model import LOCATIONS
 from tests.narrowing import present
 from tests.widgets.conftest import SMALL, conv
-from tests.widgets.dragging import LEFT, NO_KEYS, LayerMouse
+from tests.widgets.dragging import LayerMouse
+from tests.widgets.hands import LEFT, NO_KEYS
 
 BLOCKS = Architecture(
     name="blocks",

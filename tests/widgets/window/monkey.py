@@ -468,7 +468,8 @@ class Monkey:
         self._answers.path = self._folder / f"{self._random.randrange(3)}.rfsession"
         if self._random.random() < 0.5 or not self._answers.path.exists():
             self.window.actions_.save_session.trigger()
-            self.window.actions_.sessions.writing.finish()
+            self.window.actions_.sessions.writing.wait()
+            self.window.actions_.sessions.writing.tell()
         else:
             self.window.actions_.open_session.trigger()
 
@@ -491,13 +492,15 @@ class Monkey:
         name = self._random.choice(("a.yaml", "b.png", "c.npz", "d.csv", "e.svg", "f.json", "none"))
         self._answers.path = self._folder / name
         said = self._hands.menu()
-        self.window.files.writing.finish()
+        self.window.files.writing.wait()
+        self.window.files.writing.tell()
         return said
 
     def _go_anywhere(self) -> str:
         self._answers.path = None
         said = self._hands.palette(self._random.choice(PLACES))
-        self.window.files.writing.finish()
+        self.window.files.writing.wait()
+        self.window.files.writing.tell()
         return said
 
     def _poke(self) -> str:

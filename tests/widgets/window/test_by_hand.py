@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, QProcess, Qt, QTimer, QUrl
+from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, QProcess, Qt, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QToolBar, QWidget
@@ -28,9 +29,8 @@ from rfstudio.widgets.window.main_window import MainWindow
 from rfstudio.widgets.window.questions import Questions
 from tests.narrowing import present
 from tests.widgets.conftest import SMALL
-from tests.widgets.user import answering, choose, dialog_of, escape, press, type_path
-
-LEFT = Qt.MouseButton.LeftButton
+from tests.widgets.dialogs import answering, dialog_of, escape, press, type_path
+from tests.widgets.hands import LEFT, Hands
 
 
 @pytest.fixture
@@ -93,17 +93,17 @@ def test_that_a_network_is_saved_opened_and_found_among_recent_ones(
         QTest.keyClick(window, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
     assert read_yaml((tmp_path / "mine.yaml").read_bytes()) == saved
     assert not window.studio.document.is_modified
-    choose(window, "File", "New network")
+    Hands(window).menu("File", "New network")
     assert not window.studio.document.architecture.layers
-    choose(window, "File", "Open recent", "mine.yaml")
+    Hands(window).menu("File", "Open recent", "mine.yaml")
     assert window.studio.document.architecture == saved
-    choose(window, "File", "New network")
+    Hands(window).menu("File", "New network")
     with answering(type_path(tmp_path / "mine.yaml")):
-        choose(window, "File", "Open…")
+        Hands(window).menu("File", "Open…")
     assert window.studio.document.architecture == saved
     (tmp_path / "mine.yaml").unlink()
     with pytest.raises(AssertionError, match="No files yet"):
-        choose(window, "File", "Open recent", "mine.yaml")
+        Hands(window).menu("File", "Open recent", "mine.yaml")
     popup = present(QApplication.activePopupWidget())
     assert isinstance(popup, QMenu)
     QTest.keyClick(popup, Qt.Key.Key_Escape)
@@ -115,11 +115,11 @@ def test_that_a_window_asks_once_before_it_closes(
     window: MainWindow, tmp_path: Path, answer: str
 ) -> None:
     with answering(type_path(tmp_path / "net.yaml")):
-        choose(window, "File", "Save as…")
+        Hands(window).menu("File", "Save as…")
     before = (tmp_path / "net.yaml").read_bytes()
     delete_first(window)
     with answering(press(answer)):
-        choose(window, "File", "Quit")
+        Hands(window).menu("File", "Quit")
     assert window.isVisible() == (answer == "Cancel")
     assert ((tmp_path / "net.yaml").read_bytes() != before) == (answer == "Save")
 
@@ -130,20 +130,20 @@ def test_that_two_windows_do_not_write_over_each_other_unasked(
     first, second = by_hand(), by_hand()
     path = tmp_path / "shared.yaml"
     with answering(type_path(path)):
-        choose(first, "File", "Save as…")
+        Hands(first).menu("File", "Save as…")
     with answering(type_path(path)):
-        choose(second, "File", "Open…")
+        Hands(second).menu("File", "Open…")
     delete_first(first)
-    choose(first, "File", "Save")
+    Hands(first).menu("File", "Save")
     theirs = path.read_bytes()
     delete_first(second)
     delete_first(second)
     with answering(escape):
-        choose(second, "File", "Save")
+        Hands(second).menu("File", "Save")
     assert path.read_bytes() == theirs
     assert second.studio.document.is_modified
     with answering(press("Save")):
-        choose(second, "File", "Save")
+        Hands(second).menu("File", "Save")
     assert path.read_bytes() != theirs
 
 
@@ -152,43 +152,82 @@ def test_that_an_edit_of_a_session_is_not_written_over_a_newer_file_unasked(
 ) -> None:
     path, session = tmp_path / "net.yaml", tmp_path / "work.rfsession"
     with answering(type_path(path)):
-        choose(window, "File", "Save as…")
+        Hands(window).menu("File", "Save as…")
     delete_first(window)
     with answering(type_path(session)):
-        choose(window, "File", "Save session as…")
-    window.actions_.sessions.writing.finish()
+        Hands(window).menu("File", "Save session as…")
+    window.actions_.sessions.writing.wait()
+    window.actions_.sessions.writing.tell()
     assert read_session(session).is_modified
     with answering(press("Discard")):
-        choose(window, "File", "New network")
+        Hands(window).menu("File", "New network")
     newer = b"# theirs\n" + path.read_bytes()
     path.write_bytes(newer)
     with answering(type_path(session)):
-        choose(window, "File", "Open session…")
+        Hands(window).menu("File", "Open session…")
     assert window.studio.document.path == path
     assert window.studio.document.is_modified
     with answering(press("Cancel")):
-        choose(window, "File", "Save")
+        Hands(window).menu("File", "Save")
     assert path.read_bytes() == newer
+
+
+class Hiding(QObject):
+    """Notes that a window is hidden."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self.is_done = threading.Event()
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        if event.type() == QEvent.Type.Hide:
+            self.is_done.set()
+        return super().eventFilter(watched, event)
 
 
 def test_that_a_window_stays_if_what_it_still_writes_cannot_be_written(
     window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    hiding = Hiding(window)
+
     def write(path: Path, *_: bytes) -> None:
+        hiding.is_done.wait(5)  # otherwise it would be told before the window is closed
         raise RFStudioError("the disk is full")
 
     with monkeypatch.context() as full:
         full.setattr(session_file, "atomic_write", write)
         with answering(type_path(tmp_path / "work.rfsession")):
-            choose(window, "File", "Save session as…")
+            Hands(window).menu("File", "Save session as…")
         with answering(press("OK")):
-            choose(window, "File", "Quit")
+            Hands(window).menu("File", "Quit")
     assert window.isVisible()
     with answering(type_path(tmp_path / "work.rfsession")):
-        choose(window, "File", "Save session as…")
-    choose(window, "File", "Quit")  # at once: it is written on the way
+        Hands(window).menu("File", "Save session as…")
+    Hands(window).menu("File", "Quit")  # at once: it is written on the way
     assert not window.isVisible()
     assert read_session(tmp_path / "work.rfsession")
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_that_a_window_is_not_seen_while_it_waits_for_a_file(
+    window: MainWindow, tmp_path: Path, works: bool
+) -> None:
+    hiding = Hiding(window)
+
+    def write(path: Path) -> None:
+        if not hiding.is_done.wait(5):
+            raise RFStudioError("the window is still there")
+        if not works:
+            raise RFStudioError("the disk is full")
+        path.touch()
+
+    window.files.writing.start(tmp_path / "figure.png", write)
+    with answering(*([] if works else [press("OK")])):
+        assert window.close() is works
+    assert hiding.is_done.is_set()
+    assert window.isVisible() is not works
+    assert (tmp_path / "figure.png").exists() is works
 
 
 @pytest.mark.parametrize(
@@ -203,7 +242,7 @@ def test_that_exports_ask_for_a_file_and_write_it(
     window: MainWindow, tmp_path: Path, entry: str, name: str, words: bytes
 ) -> None:
     with answering(type_path(tmp_path / name)):
-        choose(window, "File", "Export", entry)
+        Hands(window).menu("File", "Export", entry)
     assert words in (tmp_path / name).read_bytes()
     assert f"Wrote {name}" in window.status.currentMessage()
 
@@ -213,11 +252,11 @@ def test_that_copies_are_on_the_clipboard(window: MainWindow) -> None:
         ("Copy as Python", "import rfstudio"),
         ("Copy as command", "rfstudio erf"),
     ):
-        choose(window, "File", "Export", entry)
+        Hands(window).menu("File", "Export", entry)
         assert words in QGuiApplication.clipboard().text()
     for entry in ("Copy picture", "Copy picture of the panel below"):
         QGuiApplication.clipboard().clear()
-        choose(window, "File", "Export", entry)
+        Hands(window).menu("File", "Export", entry)
         assert not QGuiApplication.clipboard().image().isNull()
 
 
@@ -225,12 +264,12 @@ def test_that_the_look_is_chosen_in_the_menu_and_stays(
     window: MainWindow, settings: Settings, qapp: QApplication
 ) -> None:
     apply_scheme(qapp, "light")
-    choose(window, "View", "Appearance", "Dark")
+    Hands(window).menu("View", "Appearance", "Dark")
     assert is_dark(window)
     assert settings.text("scheme") == "dark"
-    choose(window, "View", "Appearance", "Light")
+    Hands(window).menu("View", "Appearance", "Light")
     assert not is_dark(window)
-    choose(window, "View", "Text size", "150 %")
+    Hands(window).menu("View", "Text size", "150 %")
     assert settings.number(TEXT_SCALE, 1.0) == 1.5
     assert "150 %" in window.status.currentMessage()
 
@@ -245,12 +284,12 @@ def test_that_help_opens_the_folder_of_logs_and_the_versions_to_copy(
         return len(opened) == 1
 
     monkeypatch.setattr(QDesktopServices, "openUrl", open_url)
-    choose(window, "Help", "Open the folder of log files")
+    Hands(window).menu("Help", "Open the folder of log files")
     assert opened == [str(log_file().parent)]
     assert Path(opened[0]).is_dir()
-    choose(window, "Help", "Open the folder of log files")  # which no program shows
+    Hands(window).menu("Help", "Open the folder of log files")  # which no program shows
     assert str(log_file().parent) in window.status.currentMessage()
-    choose(window, "Help", "About RF Studio")
+    Hands(window).menu("Help", "About RF Studio")
     dialog = dialog_of(window, AboutDialog)
     assert isinstance(dialog, AboutDialog)
     QTest.mouseClick(dialog.copy, LEFT)
@@ -264,7 +303,7 @@ def test_that_a_folder_of_logs_that_cannot_be_made_is_said(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
-    choose(window, "Help", "Open the folder of log files")
+    Hands(window).menu("Help", "Open the folder of log files")
     assert "cannot be made" in window.status.currentMessage()
 
 
@@ -273,7 +312,7 @@ def test_that_another_window_is_opened_or_it_is_said_that_it_is_not(
     window: MainWindow, monkeypatch: pytest.MonkeyPatch, starts: bool
 ) -> None:
     monkeypatch.setattr(QProcess, "startDetached", lambda *_: starts)
-    choose(window, "File", "New window")
+    Hands(window).menu("File", "New window")
     assert ("not opened" in window.status.currentMessage()) == (not starts)
 
 

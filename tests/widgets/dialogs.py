@@ -1,4 +1,4 @@
-"""A user's mouse and keyboard on menus and on the dialogs that wait for an answer."""
+"""Answers to dialogs that wait for one, by presses of their buttons and keys."""
 
 from __future__ import annotations
 
@@ -13,39 +13,14 @@ from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
     QLineEdit,
-    QMainWindow,
-    QMenu,
-    QMenuBar,
     QPushButton,
     QWidget,
 )
 
+from tests.widgets.hands import LEFT, plain
+
 _LONG = 2_000
 """Milliseconds after which a dialog is closed that its answer has not closed."""
-
-_LEFT, _NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-
-
-def choose(window: QMainWindow, *words: str) -> None:
-    """Click through a menu: its title in the bar, entries of menus, and a command."""
-    bar = window.menuBar()
-    where: QMenuBar | QMenu = bar
-    for word in words:
-        found = [x for x in where.actions() if _plain(x.text()) == word]
-        assert found, f"no {word!r} among {[_plain(x.text()) for x in where.actions()]}"
-        (action,) = found
-        assert action.isEnabled(), f"{word} is grey"
-        QTest.mouseClick(where, _LEFT, _NONE, where.actionGeometry(action).center())
-        inner = QMenu.menuInAction(action)
-        if inner is not None:
-            if not inner.isVisible():  # inner menus open after a while, or with this key
-                QTest.keyClick(where, Qt.Key.Key_Right)
-            assert inner.isVisible(), f"{word} did not open"
-            where = inner
-
-
-def _plain(text: str) -> str:
-    return text.replace("&&", "\0").replace("&", "").replace("\0", "&")
 
 
 @contextmanager
@@ -79,8 +54,8 @@ def press(text: str) -> Callable[[QWidget], None]:
 
     def answer(dialog: QWidget) -> None:
         buttons = [x for x in dialog.findChildren(QPushButton) if x.isVisible()]
-        (button,) = [x for x in buttons if _plain(x.text()) == text]
-        QTest.mouseClick(button, _LEFT)
+        (button,) = [x for x in buttons if plain(x.text()) == text]
+        QTest.mouseClick(button, LEFT)
 
     return answer
 
