@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from math import gcd
 from typing import NamedTuple, TypeAlias
@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from rfstudio.core.axes.ends import FEW_PHASES, NEVER, Ends, ends_of
 from rfstudio.core.memo import remembered
 from rfstudio.core.work import A_CALL, spend
 
@@ -22,9 +23,6 @@ Units: TypeAlias = NDArray[np.int64]
 Bounds: TypeAlias = NDArray[np.int64]
 """For many units the first (row 0) and the last pixel (row 1); first > last where one sees
 nothing, so that minimum and maximum make hulls."""
-
-NEVER = 1 << 60
-"""First pixel, and with a minus the last one, of a unit that sees nothing."""
 
 MAX_PHASES = 4096
 """Longest period that is stored phase by phase.
@@ -43,12 +41,12 @@ class Track(NamedTuple):
         Pixels from a unit to the one a whole period later.
     first, last
         For each phase the first and the last pixel that its unit sees, both included; None where
-        a phase sees nothing.  The number of phases is the period.
+        a phase sees nothing.  The number of phases is the period.  Of many phases they are `Ends`.
     """
 
     advance: int
-    first: tuple[int | None, ...]
-    last: tuple[int | None, ...]
+    first: Sequence[int | None]
+    last: Sequence[int | None]
 
     @property
     def period(self) -> int:
@@ -75,7 +73,20 @@ class Track(NamedTuple):
     @property
     def is_blind(self) -> bool:
         """Whether no unit sees anything."""
-        return self.first.count(None) == len(self.first)
+        return self.first[0] is None and all(x is None for x in self.first)
+
+    @property
+    def furthest(self) -> int:
+        """Pixels from pixel 0 to the furthest that the first period sees, or to the next period."""
+        advance, first, last = self
+        if isinstance(first, Ends) and isinstance(last, Ends):
+            # A phase that sees nothing has its first pixel behind all, and its last before all.
+            low, high = int(first.values.min()), int(last.values.max())
+        else:
+            # The last pixel of a phase is never before its first one.
+            low = min([x for x in first if x is not None], default=0)
+            high = max([x for x in last if x is not None], default=0)
+        return max(abs(advance), high, -low)
 
     def interval(self, unit: int) -> Interval | None:
         """Return the first and the last pixel that `unit` sees, or None if it sees nothing."""
@@ -88,16 +99,20 @@ class Track(NamedTuple):
     def bounds(self, units: Units) -> Bounds:
         """Return what each of `units` sees."""
         turns, phases = np.divmod(units, len(self.first))
-        found: Bounds = _table(self.first, self.last)[:, phases] + turns * self.advance
+        if isinstance(self.first, Ends) and isinstance(self.last, Ends):
+            seen = np.stack([self.first.values[phases], self.last.values[phases]])
+        else:
+            seen = _table(self.first, self.last)[:, phases]
+        found: Bounds = seen + turns * self.advance
         return found
 
 
 @remembered(128)
-def _table(first: tuple[int | None, ...], last: tuple[int | None, ...]) -> Bounds:
+def _table(first: Sequence[int | None], last: Sequence[int | None]) -> Bounds:
     """Return the intervals of one period as an array, which a track is asked for many times."""
     if None in first:
-        first = tuple([NEVER if x is None else x for x in first])
-        last = tuple([-NEVER if x is None else x for x in last])
+        first = [NEVER if x is None else x for x in first]
+        last = [-NEVER if x is None else x for x in last]
     table = np.array([first, last], np.int64)
     table.setflags(write=False)
     return table
@@ -284,19 +299,25 @@ def sizes_of(bounds: Bounds) -> NDArray[np.int64]:
 def reduced(track: Track) -> Track:
     """Return the same track with its least period."""
     advance, first, last = track
-    period = len(first)
-    for shorter in range(1, period // 2 + 1):
-        if period % shorter or advance * shorter % period:
-            continue
+    if len(first) > FEW_PHASES:
+        units = np.arange(len(first))
+        return track_of(track.bounds(units), advance)
+    for shorter, step in _shorter_periods(len(first), advance):
         # Each phase must be the one a shorter period before it, moved by its share of the advance.
-        step = advance * shorter // period
         if all(
             _moved(first[i], step) == first[i + shorter]
             and _moved(last[i], step) == last[i + shorter]
-            for i in range(period - shorter)
+            for i in range(len(first) - shorter)
         ):
             return Track(step, first[:shorter], last[:shorter])
     return track
+
+
+def _shorter_periods(period: int, advance: int) -> Iterator[tuple[int, int]]:
+    """Yield the periods that a track may have as well, rising, with the advance of each."""
+    for shorter in range(1, period // 2 + 1):
+        if not period % shorter and not advance * shorter % period:
+            yield shorter, advance * shorter // period
 
 
 def _moved(pixel: int | None, step: int) -> int | None:
@@ -304,14 +325,27 @@ def _moved(pixel: int | None, step: int) -> int | None:
 
 
 def track_of(bounds: Bounds, advance: int) -> Track:
-    """Return the track of the bounds of one period of units."""
-    ends = zip(*bounds.tolist(), strict=True)
-    seen = [(a, b) if a <= b else (None, None) for a, b in ends]
-    return reduced(Track(advance, tuple([a for a, _ in seen]), tuple([b for _, b in seen])))
+    """Return the track of the bounds of one period of units, with its least period."""
+    count = bounds.shape[1]
+    if count <= FEW_PHASES:
+        ends = zip(*bounds.tolist(), strict=True)
+        seen = [(a, b) if a <= b else (None, None) for a, b in ends]
+        return reduced(Track(advance, tuple([a for a, _ in seen]), tuple([b for _, b in seen])))
+    sees = bounds[0] <= bounds[1]
+    first, last = np.where(sees, bounds[0], NEVER), np.where(sees, bounds[1], -NEVER)
+    for shorter, step in _shorter_periods(count, advance):
+        moved = np.where(sees, bounds + step, [[NEVER], [-NEVER]])[:, :-shorter]
+        if np.array_equal(moved[0], first[shorter:]) and np.array_equal(moved[1], last[shorter:]):
+            first, last, advance = first[:shorter].copy(), last[:shorter].copy(), step
+            break
+    starts, stops = Ends(first), Ends(last)
+    if len(first) > FEW_PHASES:
+        return Track(advance, starts, stops)
+    return Track(advance, tuple(starts), tuple(stops))
 
 
 def tabulated(found: Sequence[Interval | None], advance: int) -> Track:
     """Return the track of the intervals of one period of units."""
-    first = tuple([None if x is None else x[0] for x in found])
-    last = tuple([None if x is None else x[1] for x in found])
+    first = ends_of([None if x is None else x[0] for x in found])
+    last = ends_of([None if x is None else x[1] for x in found], -NEVER)
     return reduced(Track(advance, first, last))

@@ -28,9 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Side, Whole, Window
+from rfstudio.core.axes.ends import NEVER, ends_of
 from rfstudio.core.axes.unit_intervals import (
     MAX_PHASES,
-    NEVER,
     AnyTrack,
     Bounds,
     Interval,
@@ -343,12 +343,7 @@ def _is_beyond(track: AnyTrack) -> bool:
     if isinstance(track, WideTrack):
         is_deep = track.depth > MAX_DEPTH or track.work(_FEWEST) > _MOST_WORK_BACK
         return is_deep or abs(track.jump) * (track.units + 1) > MAX_REACH
-    advance, first, last = track
-    if None in first:
-        first, last = (tuple([x for x in ends if x is not None]) for ends in (first, last))
-    # The last pixel of a phase is never before its first one.
-    furthest = max(abs(advance), max(last, default=0), -min(first, default=0))  # type: ignore[type-var,operator]
-    return furthest > MAX_REACH  # type: ignore[operator]
+    return track.furthest > MAX_REACH
 
 
 _MAX_BOUNDS = 16
@@ -392,7 +387,8 @@ def _reaching(track: AnyTrack, side: Side) -> Track | None:
         onward, earlier = [*accumulate(reversed(ends), min)][::-1], [*accumulate(ends, min)]
         rest = [x + advance for x in earlier[:-1]]
         found = [onward[0], *map(min, onward[1:], rest)]
-    return Track(advance, tuple(found), tuple(found))
+    reached = ends_of(found)
+    return Track(advance, reached, reached)
 
 
 def _joined_sides(fields: Sequence[AxisField]) -> OneSided | None:

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Whole, Window
-from rfstudio.core.axes.unit_intervals import NEVER, Bounds, Interval, Units
+from rfstudio.core.axes.ends import NEVER
+from rfstudio.core.axes.unit_intervals import Bounds, Interval, Units
 from rfstudio.core.errors import GraphError
 from rfstudio.core.fields.local import Fields, is_context, local_rules
 from rfstudio.core.fields.projective import nodes_between

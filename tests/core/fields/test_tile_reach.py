@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rfstudio.core.axes.axis_rule import Periodic
-from rfstudio.core.axes.unit_intervals import NEVER
+from rfstudio.core.axes.ends import NEVER
 from rfstudio.core.fields.tiles import _floors, _reach, _read
 
 
