@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -43,6 +44,18 @@ from rfstudio.core.work import give_way
 Wrapping: TypeAlias = Literal["sequence", "residual", "parallel", "repeat"]
 Direction: TypeAlias = Literal["up", "down", "out", "in"]
 
+_MAX_TIMES = 2
+"""How often a layer may be read instead of deleted merges that read it, directly or through others.
+
+Twice, since two deleted layers that read it may have been added or compared.
+"""
+
+_MAX_SOURCES = 1000
+"""How many layers one may read instead of deleted merges."""
+
+_MAX_PASSED_ON = 20_000
+"""How many more layers all may read, together, once merges are deleted."""
+
 
 # --- which items there are -----------------------------------------------------------------------
 
@@ -57,7 +70,16 @@ def insert(architecture: Architecture, location: Location, items: Iterable[Item]
 
 
 def delete(architecture: Architecture, locations: Iterable[Location]) -> Architecture:
-    """Return the document without some items; their readers read what they read."""
+    """Return the document without some items; their readers read what they read.
+
+    A merge reads all that a deleted merge read, in order and none of it more than twice, and any
+    other layer the first.
+
+    Raises
+    ------
+    EditError
+        If a merge would read more than a thousand layers in this way.
+    """
     places = outermost(locations)
     bound = bind(architecture)
     layers = bound.layers
@@ -90,7 +112,7 @@ def move(
     bound = bind(architecture)
     moved = tuple(bound_item(bound.layers, place) for place in places)
     prefix, tags = _prefix(bound, target), {tag for item in moved for tag in tags_in(item)}
-    taken = {path for path, thing in bound.paths.items() if thing.tag not in tags}
+    taken = _Taken({path for path, thing in bound.paths.items() if thing.tag not in tags})
     moved = tuple(_uniquely_named(item, prefix, taken) for item in moved)
     layers = bound.layers
     for place in reversed(places):
@@ -273,7 +295,7 @@ def _rewired(bound: Bound, layers: Items, gone: Iterable[Item]) -> Items:
     return tuple(map(instead.visit, layers))
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Instead:
     """What is read instead of deleted items.
 
@@ -285,13 +307,19 @@ class _Instead:
         The document.
     gone
         The deleted items, by their tags and those of all in them.
+    first
+        What a layer that reads one thing reads instead of things in them, where that was found.
     known
-        What is read instead of things in them, where that was found.
+        What a merge reads instead of them: cut off after one more than it may be.
+    passed
+        How many more sources layers read than before.
     """
 
     bound: Bound
     gone: Mapping[int, Item]
+    first: dict[Thing, str] = field(default_factory=dict)
     known: dict[Thing, tuple[str, ...]] = field(default_factory=dict)
+    passed: int = 0
 
     def visit(self, item: Item) -> Item:
         """Return an item with its links to deleted ones redirected."""
@@ -302,15 +330,28 @@ class _Instead:
         read = item.names_read
         if not any(map(self._to_gone, read)):
             return item
-        names: list[str] = []
-        for i, key in enumerate(read):
-            instead = self._instead_of(key)
-            joins = (item.op.merges or item.op.may_join) and i < len(item.inputs)
-            names += instead if joins else instead[:1]
-        return item.reading(tuple(names))
+        inputs = len(item.inputs)
+        if item.op.merges or item.op.may_join:
+            found = self._joined(item, item.inputs)
+        else:
+            found = tuple(map(self._first_instead_of, item.inputs))
+        return item.reading((*found, *map(self._first_instead_of, read[inputs:])))
+
+    def _joined(self, layer: Layer, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """Return what a merge reads instead of its sources."""
+        found = self._not_too_often(map(self._instead_of, keys))
+        more = len(found) - len(keys)
+        self.passed += max(more, 0)
+        if more > 0 and (len(found) > _MAX_SOURCES or self.passed > _MAX_PASSED_ON):
+            raise EditError(
+                f"'{name_of(layer.name) or layer.op.keyword}' would read what all these merges "
+                f"read: more than {_MAX_SOURCES:,} layers, or {_MAX_PASSED_ON:,} with other such "
+                "readers; delete it too, or first change what it reads"
+            )
+        return found
 
     def _instead_of(self, key: str) -> tuple[str, ...]:
-        """Return what is read instead of a key; itself, if it means nothing that is deleted."""
+        """Return what a merge reads instead of a key; itself, if that means nothing deleted."""
         waiting = [key]
         while waiting:
             link = self._to_gone(waiting[-1])
@@ -323,13 +364,41 @@ class _Instead:
             if unknown:
                 waiting += unknown
                 continue
-            self.known[link.thing] = tuple([x for y in keys for x in self._found(y)])
+            found = self._not_too_often(map(self._found, keys))
+            self.known[link.thing] = found[: _MAX_SOURCES + 1]
             waiting.pop()
         return self._found(key)
+
+    def _not_too_often(self, instead: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+        """Return all that is read instead of some keys, without what deleted merges would repeat.
+
+        A layer may be read twice: two deleted layers that read it may have been added.  More often,
+        what merges pass on to merges would double with each of them.
+        """
+        found: list[str] = []
+        times: Counter[Thing | str] = Counter()
+        for names in instead:
+            for name in names:
+                link = self.bound.links.get(name)
+                meaning = name if link is None else link.thing
+                times[meaning] += 1
+                if len(names) == 1 or times[meaning] <= _MAX_TIMES:
+                    found.append(name)
+        return tuple(found)
 
     def _found(self, key: str) -> tuple[str, ...]:
         link = self._to_gone(key)
         return (key,) if link is None else self.known[link.thing]
+
+    def _first_instead_of(self, key: str) -> str:
+        """Return what a layer that reads one thing reads instead of a key."""
+        passed: list[Thing] = []
+        while (link := self._to_gone(key)) is not None:
+            known = self.first.get(link.thing)
+            passed.append(link.thing)
+            key = self._read_by(link)[0] if known is None else known
+        self.first.update(dict.fromkeys(passed, key))
+        return key
 
     def _to_gone(self, key: str) -> Link | None:
         """Return the link of a key, if it leads to something that is deleted."""
@@ -360,19 +429,49 @@ def _relative(source: Thing, link: Link) -> Thing:
 def _release_inserted(bound: Bound, location: Location, items: Items) -> Architecture:
     """Return the document with bound items spliced in under names that are free."""
     prefix = _prefix(bound, location)
-    taken = set(bound.paths)
+    taken = _Taken(set(bound.paths))
     items = tuple(_uniquely_named(item, prefix, taken) for item in items)
     at = location[-1]
     layers = changed_body(bound.layers, location, lambda body: (*body[:at], *items, *body[at:]))
     return bound.release(layers)
 
 
-def _uniquely_named(item: Item, prefix: str, taken: set[str]) -> Item:
+@dataclass
+class _Taken:
+    """The paths that are taken in a document, to which an edit adds.
+
+    Attributes
+    ----------
+    paths
+        All of them.
+    beyond
+        For paths that end in a number the next number that may be free: thousands of copies would
+        try all numbers before theirs.
+    """
+
+    paths: set[str]
+    beyond: dict[str, int] = field(default_factory=dict)
+
+    def free(self, name: str, prefix: str) -> str:
+        """Return a name that nothing has after a prefix: with a number, if it is taken."""
+        if prefix + name not in self.paths:
+            return name
+        stem = name.rstrip("0123456789")
+        number = int(name[len(stem) :] or 2)
+        passed: list[str] = []
+        while (path := f"{prefix}{stem}{number}") in self.paths:
+            passed.append(path)
+            number = self.beyond.get(path, number + 1)
+        self.beyond.update(dict.fromkeys(passed, number))
+        return f"{stem}{number}"
+
+
+def _uniquely_named(item: Item, prefix: str, taken: _Taken) -> Item:
     give_way()
     name = name_of(item.name)
     if name:
-        name = _free_name(name, prefix, taken)
-        taken.add(prefix + name)
+        name = taken.free(name, prefix)
+        taken.paths.add(prefix + name)
         return replace(item, name=named(name, tag_of(item)))
     if isinstance(item, Layer):
         return item
@@ -381,16 +480,6 @@ def _uniquely_named(item: Item, prefix: str, taken: set[str]) -> Item:
     # Names in an unnamed container belong to the scope around it.
     bodies = tuple(tuple(_uniquely_named(x, prefix, taken) for x in body) for body in item.bodies)
     return with_bodies(item, bodies)
-
-
-def _free_name(name: str, prefix: str, taken: set[str]) -> str:
-    if prefix + name not in taken:
-        return name
-    stem = name.rstrip("0123456789")
-    number = int(name[len(stem) :] or 2)
-    while f"{prefix}{stem}{number}" in taken:
-        number += 1
-    return f"{stem}{number}"
 
 
 def _prefix(bound: Bound, location: Location) -> str:
@@ -416,7 +505,7 @@ def _container(bound: Bound, kind: Wrapping, inner: Items, prefix: str) -> Conta
             return Parallel(branches, "concat", name)
         case "repeat":
             # Two repeats without a name in one scope would give their turns the same paths.
-            free = _free_name("repeat1", prefix, set(bound.paths))
+            free = _Taken(set(bound.paths)).free("repeat1", prefix)
             return Repeat(2, inner, named(free, bound.fresh_tag()))
 
 
