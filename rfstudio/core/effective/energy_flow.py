@@ -45,6 +45,12 @@ Gains: TypeAlias = Mapping[int | tuple[int, int], Gain]
 _UNMIXING = (ops.PixelShuffle, ops.Fold)
 """Operations that read other channels at each position."""
 
+_MOST_SQUARE = 1e290
+"""Mean square of values up to which moments are worked out, with room for sums of them.
+
+Numbers of 32 bits, with which networks are run, end long before it.
+"""
+
 _Found: TypeAlias = tuple[Layer, tuple[int, ...]]
 """A layer, and the number of channels in each of its runs."""
 
@@ -147,11 +153,28 @@ class Energy:
                 return
             with self._growing, uninterrupted():  # a window needs it in several threads
                 if len(self.layers) <= target:
-                    self._add(self._nodes[len(self.layers)])
+                    self._add_finite(self._nodes[len(self.layers)])
             give_way()
 
+    def _add_finite(self, node: Node) -> None:
+        """Work out the next node, if its values are not too large for numbers."""
+        known = len(self.layers)
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                self._add(node)
+            is_known = all(x.square <= _MOST_SQUARE for _, x in self.layers[known].runs)
+        except OverflowError:
+            is_known = False
+        if not is_known:
+            # Whatever has been found of it is not known either, and is not found the next time.
+            for found in (self.layers, self.runs, self._work):
+                del found[known:]
+            raise RFStudioError(
+                f"from '{node.name}' on, values of random weights are too large for numbers, and "
+                "effective fields are not known: scale them down, for example by norms"
+            )
+
     def _add(self, node: Node) -> None:
-        """Work out the next node."""
         nodes, layers, ends, mode = self._nodes, self.layers, self._gates.ends, self.batch_norm
         index, op, inputs = node.index, node.op, node.inputs
         assert op is not None
@@ -271,7 +294,7 @@ def energy_of(
     Raises
     ------
     RFStudioError
-        If `batch_norm` is another word.
+        If `batch_norm` is another word, or values before the target are too large for numbers.
     """
     if batch_norm not in get_args(BatchNormMode):
         words = ", ".join(get_args(BatchNormMode))

@@ -142,7 +142,8 @@ def expected_erf(
     TooLargeError
         If it would take more time or memory than is allowed.
     RFStudioError
-        If there is no such `batch_norm` or `init`.
+        If there is no such `batch_norm` or `init`, or values of random weights before the unit are
+        too large for numbers.
     """
     check_unit(graph, index, unit)
     check_reached(graph, index, reference)
