@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from PySide6.QtCore import (
     QAbstractItemModel,
+    QItemSelection,
     QMimeData,
     QModelIndex,
     QPersistentModelIndex,
@@ -138,7 +139,7 @@ class StackModel(QAbstractItemModel):
         """Return the index of an item, or of the network's input for None."""
         row = self._root
         if location is None:
-            return self._index(row.children[0], column)
+            return self.index_of_row(row.children[0], column)
         for depth in range(0, len(location), 2):
             rows = row.items
             if location[depth] >= len(rows):
@@ -147,12 +148,21 @@ class StackModel(QAbstractItemModel):
             if depth + 1 < len(location):
                 which = location[depth + 1]
                 row = next((x for x in row.children if x.body == which), row)
-        return self._index(row, column)
+        return self.index_of_row(row, column)
 
-    def _index(self, row: Row, column: int = 0) -> QModelIndex:
+    def index_of_row(self, row: Row, column: int = 0) -> QModelIndex:
+        """Return the index of a row; one that is not valid for the root."""
         if row.parent is None:
             return QModelIndex()
         return self.createIndex(row.index, column, row)
+
+    def rows_in(self, chosen: QItemSelection) -> set[Row]:
+        """Return the rows of a selection."""
+        rows: set[Row] = set()
+        for part in chosen.toList():
+            siblings = self.row_of(part.parent()).children
+            rows.update(siblings[part.top() : part.bottom() + 1])
+        return rows
 
     # --- called by Qt ---------------------------------------------------------------------------
 
@@ -171,7 +181,7 @@ class StackModel(QAbstractItemModel):
     def parent(self, index: AnyIndex) -> QModelIndex:  # type: ignore[override]
         """Return the index of the row around a row."""
         parent = self.row_of(index).parent
-        return QModelIndex() if parent is None else self._index(parent)
+        return QModelIndex() if parent is None else self.index_of_row(parent)
 
     def rowCount(self, parent: AnyIndex = QModelIndex()) -> int:  # noqa: N802, B008
         """Return the number of children of a row."""
@@ -389,7 +399,7 @@ class StackModel(QAbstractItemModel):
             for child, item in zip(before, after, strict=True):
                 self._sync_item(child, item)
             return
-        parent = self._index(row)
+        parent = self.index_of_row(row)
         first = head + start
         if before:
             self.beginRemoveRows(parent, first, first + len(before) - 1)
@@ -422,7 +432,7 @@ class StackModel(QAbstractItemModel):
                 self._sync(row, item.bodies[0], 0, 0)
 
     def _exchange_children(self, row: Row, item: Item) -> None:
-        parent = self._index(row)
+        parent = self.index_of_row(row)
         self.beginRemoveRows(parent, 0, len(row.children) - 1)
         row.children.clear()
         self.endRemoveRows()

@@ -183,11 +183,7 @@ class StackPanel(QWidget):
 
     def chosen(self) -> list[Location]:
         """Return the locations of the chosen items, in order."""
-        rows: set[Row] = set()
-        chosen = self.tree.selectionModel().selection()
-        for part in chosen.toList():
-            siblings = self.model.row_of(part.parent()).children
-            rows.update(siblings[part.top() : part.bottom() + 1])
+        rows = self.model.rows_in(self.tree.selectionModel().selection())
         places = (x.location for x in rows if x.item is not None)
         return sorted(x for x in places if x is not None)
 
@@ -492,47 +488,54 @@ class StackPanel(QWidget):
 
     def _apply_filter(self, text: str) -> None:
         self._words = text.lower().split()
-        self._has_match = self._hide_others(QModelIndex(), False)
+        self._hide_rows()
         if text:
             self._expand_all()
         self._follow()
         if not text:
             self.tree.scrollTo(self.tree.currentIndex())  # among rows that are back
 
-    def _hide_others(self, parent: QModelIndex, is_inside: bool) -> bool:
+    def _hide_rows(self) -> None:
+        """Hide the rows that the filter does not find."""
+        root = QModelIndex()
+        self._has_match = self._hide_others(self.model.row_of(root), root, False)
+
+    def _hide_others(self, around: Row, index: QModelIndex, is_inside: bool) -> bool:
         """Hide rows that do not match, unless they contain or are in one that does."""
         has_any = False
-        for row in range(self.model.rowCount(parent)):
-            index = self.model.index(row, 0, parent)
-            matches = is_inside or self._matches(index)
-            is_shown = self._hide_others(index, matches) or matches
-            self.tree.setRowHidden(row, parent, not is_shown)
+        for row in around.children:
+            is_shown = matches = is_inside or self._matches(row)
+            if row.children:
+                within = self._hide_others(row, self.model.index_of_row(row), matches)
+                is_shown = within or matches
+            self.tree.set_hidden(row, index, not is_shown)
             has_any = has_any or is_shown
         return has_any
 
-    def _rows_around(self) -> Iterator[QModelIndex]:
+    def _rows_around(self) -> Iterator[Row]:
         """Yield the rows that the filter shows only for what is in them."""
         if self._words:
-            yield from self._around_in(QModelIndex())
+            yield from self._around_in(self.model.row_of(QModelIndex()), QModelIndex())
 
-    def _around_in(self, parent: QModelIndex) -> Iterator[QModelIndex]:
-        for row in range(self.model.rowCount(parent)):
-            index = self.model.index(row, 0, parent)
-            if not self.tree.isRowHidden(row, parent) and not self._matches(index):
-                yield index
-                yield from self._around_in(index)
+    def _around_in(self, around: Row, index: QModelIndex) -> Iterator[Row]:
+        for row in around.children:
+            if not self.tree.isRowHidden(row.index, index) and not self._matches(row):
+                yield row
+                yield from self._around_in(row, self.model.index_of_row(row))
 
-    def _matches(self, index: QModelIndex) -> bool:
-        text = self.model.texts.words_of(self.model.row_of(index))
-        return self._has_words(text) or bool(self._paths_found(index, text))
+    def _matches(self, row: Row) -> bool:
+        if not self._words:
+            return True
+        text = self.model.texts.words_of(row)
+        return self._has_words(text) or bool(self._paths_found(row, text))
 
     def _has_words(self, text: str) -> bool:
         return all(word in text for word in self._words)
 
-    def _paths_found(self, index: QModelIndex, text: str) -> list[str]:
+    def _paths_found(self, row: Row, text: str) -> list[str]:
         """Return the full paths of a row, one for each copy by repeats, that the filter finds."""
-        location = self.model.location_of(index)
-        if location is None or not self._words:
+        location = row.location
+        if row.item is None or location is None or not self._words:
             return []
         nodes = self._session.analysis.graph.nodes
         outputs = self._session.outline.outputs(location)
@@ -542,23 +545,23 @@ class StackPanel(QWidget):
 
     def _go_to_match(self) -> None:
         """Choose the first layer that matches, and move the focus to it."""
-        found = self._first_match(QModelIndex())
-        if found is None:
+        row = self._first_match(self.model.row_of(QModelIndex()))
+        if row is None:
             return
+        found = self.model.index_of_row(row)
         flags = QItemSelectionModel.SelectionFlag
         self.tree.selectionModel().setCurrentIndex(found, flags.ClearAndSelect | flags.Rows)
-        text = self.model.texts.words_of(self.model.row_of(found))
+        text = self.model.texts.words_of(row)
         if not self._has_words(text):
             # The filter names a copy by a repeat: that one is chosen, not the one beside.
-            self._selection.select_layer(self._paths_found(found, text)[0])
+            self._selection.select_layer(self._paths_found(row, text)[0])
         self.tree.setFocus(Qt.FocusReason.TabFocusReason)
 
-    def _first_match(self, parent: QModelIndex) -> QModelIndex | None:
-        for row in range(self.model.rowCount(parent)):
-            index = self.model.index(row, 0, parent)
-            if self.model.location_of(index) is not None and self._matches(index):
-                return index
-            found = self._first_match(index)
+    def _first_match(self, around: Row) -> Row | None:
+        for row in around.children:
+            if row.item is not None and self._matches(row):
+                return row
+            found = self._first_match(row)
             if found is not None:
                 return found
         return None
@@ -577,7 +580,7 @@ class StackPanel(QWidget):
 
     def _expand_new(self, parent: QModelIndex, first: int, last: int) -> None:
         if self._words:
-            self._has_match = self._hide_others(QModelIndex(), False)
+            self._hide_rows()
         if last - first < 50:
             self._may_be_open = True
             for row in range(first, last + 1):

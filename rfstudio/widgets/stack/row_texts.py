@@ -100,6 +100,7 @@ class RowTexts:
         self._selection = selection
         self._severity = severity
         self._known: dict[Row, Cells] = {}
+        self._words_known: dict[Row, str] = {}  # a filter asks for them at each letter
         # An item that an edit does not change is the same object afterwards, and keeps its text.
         self._summaries: _LastRead[tuple[Item, int, str]] = _LastRead()
         # Only what the texts depend on: a layer would keep its whole analysis alive.
@@ -108,6 +109,7 @@ class RowTexts:
     def clear(self) -> None:
         """Forget all texts, since something has changed."""
         self._known.clear()
+        self._words_known.clear()
         self._summaries.age()
         self._numbers.age()
 
@@ -124,8 +126,12 @@ class RowTexts:
         Numbers are not worked out for it, of which there may be thousands.
         """
         known = self._known.get(row)
-        name, summary = (known.texts[0], known.summary) if known else self._words(row)
-        return f"{name} {summary}".lower()
+        if known is not None:
+            return f"{known.texts[0]} {known.summary}".lower()
+        text = self._words_known.get(row)
+        if text is None:
+            text = self._words_known[row] = "{} {}".format(*self._words(row)).lower()
+        return text
 
     def described(self, row: Row, location: Location) -> list[str]:
         """Return an item and its numbers as sentences, for a tooltip."""
@@ -207,7 +213,7 @@ class RowTexts:
         """Return the analysis of an item's output, in the same turn of repeats as the choice."""
         outline, chosen = self._session.outline, self._selection.item
         copy = -1
-        if chosen is not None:
+        if chosen is not None and len(outline.outputs(location)) > 1:
             copy = outline.copy_beside(location, chosen, self._selection.copy)
         return outline.layer(location, copy)
 

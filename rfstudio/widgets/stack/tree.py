@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Set
-from itertools import groupby
+from collections.abc import Callable, Iterable, Iterator, Set
+from itertools import dropwhile, groupby
+from weakref import WeakSet
 
 from PySide6.QtCore import (
     QItemSelection,
@@ -44,8 +45,16 @@ _CHILDREN = QStyle.StateFlag.State_Children
 _REMEMBERED = 4000
 """Rows whose painted texts are remembered."""
 
+_ROWS = QItemSelectionModel.SelectionFlag.Rows
+
 _OPENS_AFTER = 500
 """Milliseconds over a closed container after which it opens for what is dragged."""
+_MANY_PARTS = 40
+"""Parts of a choice, each of neighbours in one container, from which on Qt takes long with them.
+
+It asks each part for the rows around it, wherever it looks for one row: for every cell it paints.
+"""
+
 _LINE = 2
 _KNOB = 3
 _TINT = 48
@@ -75,7 +84,7 @@ class LayerTree(QTreeView):
     def __init__(self, model: StackModel) -> None:
         super().__init__()
         self.is_quick = True
-        self.rows_around: Callable[[], Iterable[QModelIndex]] = tuple
+        self.rows_around: Callable[[], Iterable[Row]] = tuple
         self._model = model
         self._delegate = LayerDelegate(model, self)
         self.setModel(model)
@@ -84,6 +93,8 @@ class LayerTree(QTreeView):
         self._current: Row | None = None
         self._painted: dict[Row, Cells] = {}
         self._columns: list[tuple[int, int, int]] | None = None
+        self._chosen: Set[Row] | None = None
+        self._hidden: WeakSet[Row] = WeakSet()
         self._mark: QRect | None = None
         self._refusal = ""
         self.setDropIndicatorShown(False)  # ours tells how deep the place is
@@ -112,6 +123,9 @@ class LayerTree(QTreeView):
             self._look = self._delegate.look(self.font(), self.palette())
             self._step = self.indentation()
             self._current = self._model.row_of(self.currentIndex())
+            chosen = self.selectionModel().selection()
+            is_simple = chosen.count() < _MANY_PARTS
+            self._chosen = None if is_simple else self._model.rows_in(chosen)
         super().paintEvent(event)
         if self._mark is not None:
             self._paint_mark(self._mark)
@@ -221,28 +235,81 @@ class LayerTree(QTreeView):
         rows of each open container with those of every other one, and asks for the rows around
         them each time: ten seconds for a thousand containers.
         """
-        parts = QItemSelection()
-        around = {self._model.row_of(x) for x in self.rows_around()}
-        self._collect_rows(self._model.row_of(QModelIndex()), QModelIndex(), around, parts)
-        self.selectionModel().select(parts, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        around = set(self.rows_around())
+        seen = (x for x in self._rows_seen() if x not in around)
+        self._select_rows(seen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
 
-    def _collect_rows(
-        self, row: Row, index: QModelIndex, around: Set[Row], parts: QItemSelection
+    def setSelection(  # noqa: N802 - Qt's name
+        self, rect: QRect, command: QItemSelectionModel.SelectionFlag
     ) -> None:
-        """Add the children of a row that are seen for themselves, and what is in open ones."""
-        last = self._model.columnCount() - 1
-        shown = [x.index for x in row.children if not self.isRowHidden(x.index, index)]
-        chosen = [x for x in shown if row.children[x] not in around]
-        for _, group in groupby(enumerate(chosen), lambda pair: pair[1] - pair[0]):
-            numbers = [number for _, number in group]
-            first = self._model.index(numbers[0], 0, index)
-            parts.append(QItemSelectionRange(first, self._model.index(numbers[-1], last, index)))
-        for number in shown:
-            child = row.children[number]
+        """Choose the rows between two corners; over open containers without comparing them."""
+        rows = self._rows_between(rect) if command & _ROWS else []
+        if len({id(x.parent) for x in rows}) < _MANY_PARTS:
+            super().setSelection(rect, command)
+        else:
+            self._select_rows(rows, command)
+
+    def _rows_between(self, rect: QRect) -> list[Row]:
+        """Return the rows that are seen when scrolling from the top of a rectangle to its end.
+
+        None, if they are too few to be in many containers.
+        """
+        # `normalized` moves the corners of a rectangle that was drawn upwards by a pixel.
+        x, y = sorted((rect.left(), rect.right())), sorted((rect.top(), rect.bottom()))
+        top, bottom = self.indexAt(QPoint(x[0], y[0])), self.indexAt(QPoint(x[1], y[1]))
+        # Most often it is one row, or a few.
+        if not top.isValid() or y[1] - y[0] < _MANY_PARTS * self.visualRect(top).height():
+            return []
+        first, last = self._model.row_of(top), self._model.row_of(bottom)
+        rows = dropwhile(lambda row: row is not first, self._rows_seen())
+        found: list[Row] = []
+        for row in rows:
+            found.append(row)
+            if row is last:
+                break
+        return found
+
+    def _rows_seen(self) -> Iterator[Row]:
+        """Yield all rows that are seen when scrolling, in their order."""
+        return self._seen_in(self._model.row_of(QModelIndex()), QModelIndex())
+
+    def _seen_in(self, row: Row, index: QModelIndex) -> Iterator[Row]:
+        for child in row.children:
+            if self.isRowHidden(child.index, index):
+                continue
+            yield child
             if child.children:
-                inside = self._model.index(number, 0, index)
+                inside = self._model.index(child.index, 0, index)
                 if self.isExpanded(inside):
-                    self._collect_rows(child, inside, around, parts)
+                    yield from self._seen_in(child, inside)
+
+    def _select_rows(self, rows: Iterable[Row], command: QItemSelectionModel.SelectionFlag) -> None:
+        """Select rows as parts of neighbours in one container."""
+        parts = QItemSelection()
+        by_parent: dict[int, list[Row]] = {}
+        for row in rows:
+            by_parent.setdefault(id(row.parent), []).append(row)
+        last = self._model.columnCount() - 1
+        for siblings in by_parent.values():
+            for _, group in groupby(enumerate(siblings), lambda pair: pair[1].index - pair[0]):
+                part = [row for _, row in group]
+                first = self._model.index_of_row(part[0])
+                parts.append(QItemSelectionRange(first, self._model.index_of_row(part[-1], last)))
+        # The parts are whole rows; to make them so, Qt would compare each with all others.
+        self.selectionModel().select(parts, command & ~_ROWS)
+
+    def set_hidden(self, row: Row, around: QModelIndex, is_hidden: bool) -> None:
+        """Hide or show a row in another one.
+
+        Rows that were never hidden are passed over: Qt looks for each, and there are thousands.
+        """
+        if is_hidden:
+            self._hidden.add(row)
+        elif row in self._hidden:
+            self._hidden.discard(row)
+        else:
+            return
+        self.setRowHidden(row.index, around, is_hidden)
 
     def update_changed(self) -> None:
         """Paint the rows again whose texts are not those that were painted last."""
@@ -265,12 +332,15 @@ class LayerTree(QTreeView):
         """Paint a row."""
         row = self._model.row_of(index)
         cells = self._painted[row] = self._model.texts.of(row)
-        if (
-            self._columns is None
-            or row is self._current
-            # Asked of the rows that are seen: thousands may be chosen.
-            or self.selectionModel().isSelected(index)
-        ):
+        if self._columns is None or row is self._current:
+            super().drawRow(painter, option, index)
+            return
+        if self._chosen is not None:
+            if row in self._chosen:
+                self._draw_chosen(painter, option, index, self._columns)
+                return
+        # Asked of the rows that are seen: thousands may be chosen.
+        elif self.selectionModel().isSelected(index):
             super().drawRow(painter, option, index)
             return
         rect: QRect = option.rect
@@ -288,3 +358,33 @@ class LayerTree(QTreeView):
             elif cells.texts[column]:
                 inside = QRect(left + MARGIN, top, width - 2 * MARGIN, height)
                 look.plain.draw(painter, inside, cells.texts[column], right=True)
+
+    def _draw_chosen(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: AnyIndex,
+        columns: list[tuple[int, int, int]],
+    ) -> None:
+        """Paint a row that is chosen with many others as Qt does, which would ask of each cell."""
+        top, height = option.rect.top(), option.rect.height()
+        row = self._model.row_of(index)
+        indentation = row.depth * self._step
+        panel = QStyle.PrimitiveElement.PE_PanelItemViewRow
+        arrow = QStyle.PrimitiveElement.PE_IndicatorBranch
+        for column, left, width in columns:
+            cell = QStyleOptionViewItem(option)
+            cell.state |= QStyle.StateFlag.State_Selected
+            if column == 0:
+                cell.rect = QRect(left, top, indentation, height)
+                self.style().drawPrimitive(panel, cell, painter, self)
+                if option.state & _CHILDREN:
+                    # That of the row itself is all that our style paints of branches.
+                    cell.rect = QRect(left + indentation - self._step, top, self._step, height)
+                    self.style().drawPrimitive(arrow, cell, painter, self)
+                cell.rect = QRect(left + indentation, top, width - indentation, height)
+            else:
+                cell.rect = QRect(left, top, width, height)
+                self.style().drawPrimitive(panel, cell, painter, self)
+            at = self._model.index_of_row(row, column)
+            self.itemDelegateForIndex(at).paint(painter, cell, at)

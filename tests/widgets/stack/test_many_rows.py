@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from functools import partial
 
 import pytest
+from PySide6.QtCore import QItemSelectionModel, QPoint, QRect, Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QTreeView
 
 from rfstudio.app.editing.layer_edits import LayerEdits
 from rfstudio.core.network.architecture import Architecture, Repeat, Residual
+from rfstudio.widgets.stack import tree as tree_module
 from rfstudio.widgets.stack.model import StackModel
 from rfstudio.widgets.stack.panel import StackPanel
 from rfstudio.widgets.stack.row_texts import RowTexts
+from rfstudio.widgets.stack.tree import LayerTree
 from tests.core.editing.random_documents import random_document
+from tests.narrowing import instance
 from tests.widgets.conftest import conv
 
 MANY = Architecture(
@@ -94,9 +100,62 @@ def test_that_all_are_the_rows_that_qt_would_choose_but_those_around_them(
     panel.tree.selectAll()
     chosen = set(panel.tree.selectionModel().selectedIndexes())
     QTreeView.selectAll(panel.tree)
-    around = {x.siblingAtColumn(i) for x in panel.tree.rows_around() for i in range(9)}
+    model, around = panel.model, panel.tree.rows_around()
+    around = {model.index_of_row(x, i) for x in around for i in range(model.columnCount())}
     assert chosen == set(panel.tree.selectionModel().selectedIndexes()) - around
     assert chosen or words
+
+
+def test_that_rows_of_many_open_containers_are_chosen_by_keys_without_comparing_them(
+    state, shown, calls: Counter[str]
+) -> None:
+    blocks = tuple(Residual((conv(f"a{i}"), conv(f"b{i}"))) for i in range(80))
+    made = state(Architecture(input_size=(64, 64), layers=blocks))
+    edits = LayerEdits(made.document, made.session, made.selection)
+    panel = shown(StackPanel(made.document, made.session, made.selection, edits), (400, 600))
+    tree, shift = panel.tree, Qt.KeyboardModifier.ShiftModifier
+    tree.expandAll()
+    tree.setCurrentIndex(panel.model.index_of((0,)))
+    tree.viewport().grab()
+    for key in (Qt.Key.Key_End, Qt.Key.Key_Up):
+        calls.clear()
+        QTest.keyClick(tree, key, shift)
+        tree.viewport().grab()
+        assert len(panel.chosen()) == 240
+        assert calls["parent"] < 60 * 80
+    tree.scrollTo(panel.model.index_of((60,)))
+    at = tree.visualRect(panel.model.index_of((60,))).center()
+    calls.clear()
+    QTest.mouseClick(tree.viewport(), Qt.MouseButton.LeftButton, shift, at)
+    assert len(panel.chosen()) == 181
+    assert calls["parent"] < 60 * 80
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_that_rows_between_two_places_are_those_that_qt_would_choose(
+    state, shown, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(seed)
+    made = state(random_document(chance))
+    edits = LayerEdits(made.document, made.session, made.selection)
+    panel = shown(StackPanel(made.document, made.session, made.selection, edits), (400, 600))
+    panel.tree.expandAll()
+    for i in range(panel.model.rowCount()):
+        if chance.random() < 0.2:
+            panel.tree.collapse(panel.model.index(i, 0))
+    tree, flags = instance(LayerTree, panel.tree), QItemSelectionModel.SelectionFlag
+    monkeypatch.setattr(tree_module, "_MANY_PARTS", 1)
+    many = (flags.ClearAndSelect, flags.SelectCurrent, flags.ToggleCurrent, flags.Select)
+    for _ in range(8):
+        command = chance.choice(many) | flags.Rows
+        corners = [QPoint(chance.randrange(300), chance.randrange(-40, 700)) for _ in range(2)]
+        rect, before = QRect(*corners), tree.selectionModel().selection()
+        found = []
+        for choose in (partial(QTreeView.setSelection, tree), tree.setSelection):
+            tree.selectionModel().select(before, flags.ClearAndSelect)
+            choose(rect, command)
+            found.append(set(tree.selectionModel().selectedIndexes()))
+        assert found[0] == found[1]
 
 
 def test_that_chosen_rows_are_in_containers_too(panel: StackPanel) -> None:

@@ -13,6 +13,7 @@ from rfstudio.app.files.presets import read_preset
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.studio import Studio
 from rfstudio.widgets.parts.cells import MARGIN, Letters
+from rfstudio.widgets.stack import tree
 from rfstudio.widgets.stack.panel import StackPanel
 from rfstudio.widgets.stack.tree import LayerTree
 from rfstudio.widgets.table.panel import TablePanel
@@ -44,6 +45,31 @@ def test_that_rows_of_the_tree_look_as_qt_paints_them(studio: Studio, qtbot: QtB
     quick = picture(panel.tree.viewport())
     instance(LayerTree, panel.tree).is_quick = False
     assert picture(panel.tree.viewport()) == quick
+
+
+@pytest.mark.parametrize("hidden", [None, 2, 3])
+@pytest.mark.parametrize("is_narrow", [False, True])
+def test_that_rows_that_are_chosen_with_many_look_as_qt_paints_them(
+    studio: Studio,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    hidden: int | None,
+    is_narrow: bool,
+) -> None:
+    panel = StackPanel(studio.document, studio.analysis, studio.selection, studio.edits)
+    shown(qtbot, panel)
+    if is_narrow:
+        panel.resize(180, 460)
+    if hidden is not None:
+        panel.tree.hideColumn(hidden)
+    panel.tree.expandAll()
+    panel.tree.selectAll()
+    panel.tree.setFocus()
+    usual = picture(panel.tree.viewport())
+    monkeypatch.setattr(tree, "_MANY_PARTS", 1)
+    assert picture(panel.tree.viewport()) == usual
+    instance(LayerTree, panel.tree).is_quick = False
+    assert picture(panel.tree.viewport()) == usual
 
 
 @pytest.mark.parametrize("column", [0, 3])
