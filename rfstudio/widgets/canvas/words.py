@@ -59,14 +59,17 @@ def caption(sight: Sight, erf_name: str, shading: str, why_none: str = "") -> st
     is_global = all(sight.layer.analysis[sight.layer.layer].is_global)
     what = "whole input" if is_global else f"{RED}, {sized(region, view.axes, units)}"
     near = view.local_region
+    whole = "it"
     if near is not None and near != region:
+        # The local frame was named last, and may reach beyond the image.
+        whole = "the input" if is_global else "the red frame"
         through = escape(short_name(sight.layer.analysis[sight.layer.layer].context[-1]))
         what += f" through <b>{through}</b>; locally {_PURPLE}, {sized(near, view.axes, units)}"
     words = [f"{who} can see the {what}."]
     if visible is not None:
         read = "" if not sight.has_holes else f": {_percent(1 - view.gridding)} of it, the dots"
         words.append(
-            f"All of it reaches the unit{read}."
+            f"All of {whole} reaches the unit{read}."
             if visible == region and not read
             else f"{DASHED}: what really reaches it, {extent(visible)}{read}."
         )

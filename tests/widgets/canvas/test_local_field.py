@@ -30,6 +30,14 @@ def test_that_the_frame_and_the_words_name_gate_and_local_field(qtbot, settings)
     assert canvas.view.item.scene_shown.local is not None
 
 
+def test_that_what_reaches_a_unit_behind_a_gate_is_said_of_the_input(qtbot, settings) -> None:
+    canvas = _canvas(qtbot, settings, _network(gate=True))
+    # The frame that is named before this sentence is but the local one.
+    assert "All of the input reaches the unit" in canvas.caption.text()
+    canvas = _canvas(qtbot, settings, _network(gate=False))
+    assert "All of it reaches the unit" in canvas.caption.text()
+
+
 def test_that_without_a_gate_there_is_one_frame(qtbot, settings) -> None:
     canvas = _canvas(qtbot, settings, _network(gate=False))
     assert "locally" not in canvas.caption.text()
