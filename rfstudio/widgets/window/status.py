@@ -39,6 +39,7 @@ class Status(QStatusBar):
         self._worst = ""  # before Qt tells the colours
         super().__init__(parent)
         self._told = ""
+        self._refusal = ""
         self.hover = ElidedLabel()
         self.hover.setAccessibleName("Under the pointer")
         self.remarks = QToolButton()
@@ -82,6 +83,16 @@ class Status(QStatusBar):
         """Take a line back that is true no longer, if it is still shown."""
         if text and text == self._told:
             self.clearMessage()
+
+    def refuse(self, text: str) -> None:
+        """Say why an edit was refused, until an edit is done."""
+        self._refusal = text
+        self.tell(text)
+
+    def withdraw_refusal(self) -> None:
+        """Take back why an edit was refused: another one was done."""
+        self.withdraw(self._refusal)
+        self._refusal = ""
 
     def show_hover(self, text: str) -> None:
         """Show what is under the pointer."""

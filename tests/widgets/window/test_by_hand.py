@@ -110,6 +110,20 @@ def test_that_a_network_is_saved_opened_and_found_among_recent_ones(
     present(QApplication.activePopupWidget()).close()
 
 
+def test_that_why_an_edit_was_refused_is_said_no_longer_than_to_the_next_edit(
+    window: MainWindow,
+) -> None:
+    tree = window.stack.tree
+    focus(window, tree)
+    QTest.keyClick(tree, Qt.Key.Key_Home)
+    QTest.keyClick(tree, Qt.Key.Key_Down)
+    for text in ("[[[", "- relu"):
+        QGuiApplication.clipboard().setText(text)
+        QTest.keyClick(tree, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+        assert window.studio.document.is_modified == (text == "- relu")
+        assert ("this is not YAML" in window.status.currentMessage()) == (text == "[[[")
+
+
 @pytest.mark.parametrize("answer", ["Cancel", "Discard", "Save"])
 def test_that_a_window_asks_once_before_it_closes(
     window: MainWindow, tmp_path: Path, answer: str
