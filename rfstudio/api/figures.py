@@ -10,6 +10,7 @@ from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from rfstudio.api.answer_figures import answer_of, with_readers, with_tiles
 from rfstudio.api.convergence import convergence_of
 from rfstudio.api.expected import expected_erf, path_counts
 from rfstudio.api.lessons import LESSONS
@@ -22,6 +23,7 @@ from rfstudio.core.initialisations import DEFAULT, other_law
 from rfstudio.core.metrics.metrics import measured_peak
 from rfstudio.core.network.architecture import INPUT, Architecture
 from rfstudio.engine.requests.request import ESTIMATORS
+from rfstudio.figures.answers import Answer
 from rfstudio.figures.attention import AttentionView
 from rfstudio.figures.convergence import Convergence
 from rfstudio.figures.film import Frame
@@ -113,7 +115,8 @@ def figure(
         "fields": what a unit sees, on the image; "field": its effective field with sections;
         "comparison" and "difference": several units side by side; "network": a diagram; "growth":
         sizes against depth; "convergence": of measurements; "film": of a training; "attention": of
-        a query, by head of the layer, or by layer if it is of several or of all; "lesson".
+        a query, by head of the layer, or by layer if it is of several or of all; "tiles" of the
+        input, and "pixel": which units of a layer (the last, if none is named) read one; "lesson".
     *networks
         What `load` takes or returns.  For a film the folder or ledger of an experiment, for a
         lesson its number.
@@ -141,7 +144,9 @@ def figure(
         Of `rfstudio.figures.FigureStyle`: width_mm, dpi, theme, scale, colour, caption, legend,
         axes, dim; of `analyze`: reference, batch_norm_training; of `erf`: samples, seed, weights,
         device and so on; and slice_at, the slice of an input of three axes that is drawn, from 0;
-        None: the middle one of what the unit sees.
+        None: the middle one of what the unit sees.  Of "tiles": tile, their largest size with
+        overlaps, and tile_number, the one with frames, from 1.  Of "pixel": pixel, its position;
+        None: the middle one.
 
     Returns
     -------
@@ -171,6 +176,12 @@ def figure(
             only, _listed(layer), unit, _photo(image), image_shape, input_size, options
         )
         return PrintFigure(kind, Content(attention=looked), style)
+    if known.subjects == "answer":
+        only = _only(networks, known)
+        asked = _answer(
+            kind, only, _listed(layer), _photo(image), image_shape, input_size, names, options
+        )
+        return PrintFigure(kind, Content(answer=asked), style)
     common: dict[str, Any] = {
         "reference": INPUT,
         "batch_norm_training": False,
@@ -402,7 +413,36 @@ def _attention(
     )
 
 
+def _answer(
+    kind: str,
+    network: Network | int,
+    layers: Sequence[str],
+    photo: NDArray[np.uint8] | None,
+    shape: Shape,
+    input_size: tuple[int, ...] | None,
+    names: Sequence[str],
+    options: Mapping[str, Any],
+) -> Answer:
+    """Return the tiles, or the units that read a pixel, of a figure."""
+    if isinstance(network, int):
+        raise RFStudioError(f"{network} is no network; only a lesson has a number")
+    if len(layers) > 1:
+        raise RFStudioError(f"a figure of kind '{kind}' is drawn of one layer")
+    given = dict(options)
+    seen = {x: given.pop(x) for x in SEEN_FROM if x in given}
+    analysis = _seen(network, input_size=input_size, **seen)
+    known = ("slice_at", "tile", "tile_number") if kind == "tiles" else ("pixel",)
+    if unknown := given.keys() - set(known):
+        raise RFStudioError(f"a figure of kind '{kind}' has no option {', '.join(sorted(unknown))}")
+    layer = layers[0] if layers else analysis.graph.nodes[-1].name
+    index = given.pop("slice_at", None)
+    answer = answer_of(analysis, layer, image=photo, image_shape=shape, slice_at=index)
+    answer = replace(answer, name=names[0] if names else _name(analysis, network))
+    return with_tiles(answer, **given) if kind == "tiles" else with_readers(answer, **given)
+
+
 _ONE_OF = {
+    "answer": "one network",
     "run": "the folder of an experiment",
     "lesson": "the number of a lesson",
     "attention": "one network",

@@ -320,6 +320,18 @@ def _add_figure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-image", action="store_true", help="draw on an empty plane")
     parser.add_argument(
+        "--tile", type=_numbers, metavar="H W", help="largest size of tiles, with their overlap"
+    )
+    parser.add_argument(
+        "--tile-number",
+        type=int,
+        metavar="N",
+        help="the tile whose frames are drawn; default: 1",
+    )
+    parser.add_argument(
+        "--pixel", type=_numbers, metavar="Y X", help="that units read; default: the middle one"
+    )
+    parser.add_argument(
         "--slice-at",
         type=int,
         metavar="Z",
@@ -377,6 +389,8 @@ kinds:
   convergence  distance of a measurement from the expected field, sample by sample
   film         the field at the steps of a training, from the folder of an experiment
   attention    where a query looks by head, or by layer, on the photo, and how far heads look
+  tiles        how the input is cut into tiles whose results equal those of the whole
+  pixel        which units of a layer read one pixel
   lesson       a lesson as a page, by its number
 """
 

@@ -33,6 +33,9 @@ OWN_OPTIONS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
 )
 """What one panel may have of its own, and how it is read from words."""
 
+_OF_ANSWERS = {"tile": "tiles", "tile_number": "tiles", "pixel": "pixel"}
+"""Options of one kind of figure."""
+
 _PLAIN = (None, "auto", "float32", 0)
 """Values of these options that need not be given to a measurement."""
 
@@ -62,7 +65,7 @@ def figure(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--kind {kind.word} needs --layer PATH")
     if not networks and not shots:
         raise UsageError(f"--kind {kind.word} needs a NETWORK before its options")
-    if kind.subjects in ("run", "lesson", "attention") and len(networks) != 1:
+    if kind.subjects in ("run", "lesson", "attention", "answer") and len(networks) != 1:
         raise UsageError(f"--kind {kind.word} takes one argument before its options")
     made = figure_of(
         kind.word,
@@ -116,8 +119,12 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
         found["reference"] = arguments.reference
     if arguments.batch_norm_training:
         found["batch_norm_training"] = True
-    if arguments.slice_at is not None:
-        found["slice_at"] = arguments.slice_at
+    for name in ("slice_at", *_OF_ANSWERS):
+        if (value := getattr(arguments, name)) is not None:
+            found[name] = value
+            if name in _OF_ANSWERS and arguments.kind != _OF_ANSWERS[name]:
+                word = name.replace("_", "-")
+                raise UsageError(f"--{word} is of --kind {_OF_ANSWERS[name]}")
     return found
 
 

@@ -16,6 +16,8 @@ FIGURE_KINDS = (
     "convergence",
     "film",
     "attention",
+    "tiles",
+    "pixel",
     "lesson",
 )
 """What figures show."""

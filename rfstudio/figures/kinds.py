@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from rfstudio.figures.answers import Answer, draw_pixel, draw_tiles
 from rfstudio.figures.attention import AttentionView, draw_attention
 from rfstudio.figures.comparison import draw_comparison, draw_difference
 from rfstudio.figures.convergence import Convergence, draw_convergence
@@ -28,7 +29,9 @@ from rfstudio.figures.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Subjects: TypeAlias = Literal["unit", "units", "network", "networks", "run", "lesson", "attention"]
+Subjects: TypeAlias = Literal[
+    "unit", "units", "network", "networks", "run", "lesson", "attention", "answer"
+]
 """What a figure is about."""
 
 
@@ -50,6 +53,8 @@ class Content:
         The words of a lesson, about the first panel.
     attention
         What was measured of attention layers.
+    answer
+        Tiles of the input, or the units that read a pixel.
     """
 
     panels: tuple[Panel, ...] = ()
@@ -58,6 +63,7 @@ class Content:
     frames: tuple[Frame, ...] = ()
     lesson: LessonText | None = None
     attention: AttentionView | None = None
+    answer: Answer | None = None
 
     @property
     def panel(self) -> Panel:
@@ -103,12 +109,18 @@ class Kind:
     @property
     def has_photo(self) -> bool:
         """Whether it shows the photo."""
-        return self.word in ("fields", "comparison", "difference", "lesson", "attention")
+        return self.subjects == "answer" or self.word in (
+            "fields",
+            "comparison",
+            "difference",
+            "lesson",
+            "attention",
+        )
 
     @property
     def has_shades(self) -> bool:
         """Whether its scale may be logarithmic."""
-        return self.word not in ("network", "convergence")
+        return self.subjects != "answer" and self.word not in ("network", "convergence")
 
 
 def _draw_fields(content: Content, style: FigureStyle) -> Figure:
@@ -189,6 +201,20 @@ _ALL = (
         lambda content, style: draw_attention(content.attention, style),
     ),
     Kind(
+        "tiles",
+        "Tiles of the image",
+        "How the input is cut into tiles whose results equal those of the whole.",
+        "answer",
+        lambda content, style: draw_tiles(content.answer, style),
+    ),
+    Kind(
+        "pixel",
+        "Units that read a pixel",
+        "A pixel of the input, and which units of a layer read it.",
+        "answer",
+        lambda content, style: draw_pixel(content.answer, style),
+    ),
+    Kind(
         "lesson",
         "Lesson",
         "A lesson as a page: its unit, what to see, what to change, and why.",
@@ -228,4 +254,6 @@ def render_kind(word: str, content: Content, suffix: str, style: FigureStyle) ->
         title = content.panels[0].name if content.panels else kind.title
         if kind.subjects == "attention" and content.attention is not None:
             title = content.attention.title
+        if kind.subjects == "answer" and content.answer is not None:
+            title = content.answer.name
         return figure_bytes(figure, form, style.dpi, title)

@@ -25,6 +25,8 @@ from rfstudio.figures.style import (
 from rfstudio.figures.wrapping import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
@@ -87,8 +89,26 @@ def render(scene: Scene, suffix: str, style: FigureStyle | None = None) -> bytes
         return figure_bytes(figure, kind, style.dpi, scene.title)
 
 
-def draw_page(scene: Scene, style: FigureStyle) -> Figure:
-    """Return the whole figure of a scene, to be called within `print_settings`."""
+def draw_page(
+    scene: Scene,
+    style: FigureStyle,
+    *,
+    handles: Sequence[Any] | None = None,
+    over: Callable[[Axes], object] | None = None,
+) -> Figure:
+    """Return the whole figure of a scene, to be called within `print_settings`.
+
+    Parameters
+    ----------
+    scene
+        What is drawn.
+    style
+        How.
+    handles
+        Entries of the legend; None: those of the scene.
+    over
+        Draws more over the plane.
+    """
     left = _TICKS_LEFT if style.axes and not scene.strip else 0.0
     plot_width = inner_width(style) - left
     plot_height = min(form_of(scene), _TALLEST) * plot_width
@@ -97,13 +117,15 @@ def draw_page(scene: Scene, style: FigureStyle) -> Figure:
         plot_height + (_TICKS_BELOW if style.axes else 0.0),
         title=scene.title,
         numbers=scene.numbers,
-        handles=scene_handles(scene, style),
+        handles=scene_handles(scene, style) if handles is None else handles,
     )
     axes = page.axes(MARGIN + left, 0.0, plot_width, plot_height)
     part = _tiny_part(scene, plot_width)
     draw_scene(axes, scene, style, plot_width, has_centre=part is None)
     if part is not None:
         _draw_inset(axes, scene, style, part, plot_width)
+    if over is not None:
+        over(axes)
     if style.axes:
         across = f"position ({scene.samples})" if scene.strip else f"x ({scene.samples})"
         axes.set_xlabel(across, labelpad=1.5, parse_math=False)
@@ -230,15 +252,15 @@ def _veil(scene: Scene, style: FigureStyle) -> NDArray[np.uint8]:
     """Return the RGBA image in the colour of the paper that fades what the unit does not see."""
     from matplotlib.colors import to_rgb
 
-    veil = np.empty((*scene.input_size, 4))
-    veil[..., :3] = to_rgb(style.colours.paper)
-    veil[..., 3] = style.dim
+    veil = np.empty((*scene.input_size, 4), np.uint8)
+    veil[...] = in_bytes(np.array([*to_rgb(style.colours.paper), style.dim]))
     if scene.visible is not None:
         (top, bottom), (left, right) = scene.visible
-        veil[top : bottom + 1, left : right + 1, 3] = 0.0
+        seen = slice(top, bottom + 1), slice(left, right + 1)
+        veil[(*seen, 3)] = 0
         if scene.has_holes:
-            veil[..., 3] += 0.7 * style.dim * (veil[..., 3] == 0.0) * ~_read(scene)
-    return in_bytes(veil)
+            veil[(*seen, 3)][~_read(scene)[seen]] = round(255 * 0.7 * style.dim)
+    return veil
 
 
 def _read(scene: Scene) -> NDArray[np.bool_]:

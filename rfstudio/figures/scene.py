@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from rfstudio.core.fields.backtrace import DENSE_CELLS
 from rfstudio.core.network.physical import sized_text
 from rfstudio.core.network.sample_words import units_of_input
 from rfstudio.core.plural import axes_text
@@ -48,7 +50,8 @@ class Scene:
     local
         That of the local field, where it differs from the theoretical region.
     support
-        (height, width) booleans of the pixels that are read.
+        (height, width) booleans of the pixels that are read; None: it is not shown which, as of
+        an image that is too large for a mask.
     erf
         (height, width) array of the effective receptive field, any non-negative unit.
     erf_label
@@ -192,6 +195,7 @@ def scene_of_view(
     numbers = [words.said(x) for x in numbers]
     axes = len(unit.size)
     others: Interval | None = None
+    support: NDArray[np.bool_] | None
     index = slice_of(unit, slice_at)
     if index is not None:
         support = unit.region.slab(index)  # the full volume may be too large for one array
@@ -207,7 +211,8 @@ def scene_of_view(
         support = unit.support()[np.newaxis]
         erf = None if erf is None else erf[np.newaxis]
     else:
-        support = unit.support()
+        is_small = prod(unit.size) <= DENSE_CELLS
+        support = unit.support() if is_small else None
     return Scene(
         title=title,
         numbers=tuple(numbers),

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 import rfstudio
+from rfstudio.api.answer_figures import answer_of, with_readers, with_tiles
 from rfstudio.api.expected import expected_erf
 from rfstudio.api.figures import lesson_content, panel_of
 from rfstudio.core import ops
@@ -98,6 +99,7 @@ def _content() -> Content:
             image=np.full((32, 48, 3), 120, np.uint8),
             form=2 / 3,
         ),
+        answer=with_readers(with_tiles(answer_of(_network(), "block.second")), (3, 4)),
     )
 
 

@@ -140,6 +140,12 @@ FIGURES: dict[str, Callable[[float], PrintFigure]] = {
     "film": lambda width: PrintFigure(
         "film", Content(frames=_frames()), FigureStyle(width_mm=width)
     ),
+    "tiles": lambda width: rfstudio.figure(
+        "tiles", "vgg16", layer="conv2_2", image=PHOTO, width_mm=width
+    ),
+    "readers of a long name": lambda width: rfstudio.figure(
+        "pixel", LONG, layer=LONG.layers[0].name, image=PHOTO, width_mm=width
+    ),
     "diagram of a long name": lambda width: rfstudio.figure("network", LONG, width_mm=width),
     "diagram of a volume": lambda width: rfstudio.figure("network", VOLUME, width_mm=width),
 }
@@ -346,3 +352,10 @@ def test_that_a_jump_of_three_axes_is_not_said_as_one_of_two() -> None:
     network = Architecture(input_size=(8, 16, 16), layers=(Layer(op, name="pool"),))
     made = rfstudio.figure("fields", network, layer="pool")
     assert "jump 1×2×2 voxels" in made.content.panel.scene.numbers
+
+
+def test_that_an_image_too_large_for_a_mask_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rfstudio.figures.scene.DENSE_CELLS", 1000)
+    made = rfstudio.figure("fields", _network(60, 60), layer="b", image=PHOTO, width_mm=60)
+    assert made.content.panel.scene.support is None
+    assert "visible 7×7 px" in made.render(".svg").decode()

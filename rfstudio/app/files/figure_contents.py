@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rfstudio.api.answer_figures import answer_of, with_readers, with_tiles
 from rfstudio.api.attending import WITHOUT_EFFECT
 from rfstudio.api.figures import (
     effective_size,
@@ -36,6 +37,7 @@ from rfstudio.app.wording.inline_networks import InlineNetworks
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.initialisations import other_law
 from rfstudio.figures import Content, Convergence, FigureError, Panel, kind_of, render_kind
+from rfstudio.figures.answers import Answer
 from rfstudio.figures.attention import NO_ATTENTION
 from rfstudio.figures.lesson import NO_LESSON
 
@@ -61,6 +63,11 @@ class Beside:
         What was measured of attention; None: nothing can be.
     slice_at
         Returns the slice of a volume that the canvas shows; None: it shows no volume.
+    pixel
+        Returns the pixel that units of the canvas read; None: the middle one.
+    tiles
+        Returns how many periods more than usual are in a tile of the canvas, and which tile is
+        described, from 0.
     """
 
     compared: Callable[[], Sequence[tuple[str, Analysis]]] = tuple
@@ -69,6 +76,8 @@ class Beside:
     lesson: Callable[[], int] = lambda: 0
     attention: AttentionSession | None = None
     slice_at: Callable[[], int | None] = lambda: None
+    pixel: Callable[[], tuple[int, ...] | None] = lambda: None
+    tiles: Callable[[], tuple[int, int]] = lambda: (0, 0)
 
 
 class FigureContents:
@@ -94,6 +103,8 @@ class FigureContents:
             "film": self._film,
             "attention": self._attention,
             "lesson": self._lesson,
+            "tiles": self._tiles,
+            "pixel": self._pixel,
         }
 
     def drawing(self, figure: FigureSettings) -> Callable[[str], bytes]:
@@ -142,6 +153,8 @@ class FigureContents:
                 return replace(recipe, networks=(str(place),))
             case "attention":
                 return self._recipe_of_attention(recipe, word)
+            case "answer":
+                return self._recipe_of_answer(recipe, word)
             case "network":
                 seen = seen_from(self._erf.shown.analysis)
                 return replace(recipe, networks=(word,), seen_from=seen)
@@ -184,6 +197,43 @@ class FigureContents:
             image=image,
             options=given,
         )
+
+    def _recipe_of_answer(self, recipe: FigureRecipe, word: str) -> FigureRecipe:
+        shown = self._erf.shown
+        given: dict[str, Any] = {}
+        if recipe.kind == "pixel":
+            given["pixel"] = self.beside.pixel()
+        else:
+            periods, chosen = self.beside.tiles()
+            plan = with_tiles(self._answer(), periods=periods).plan
+            if periods and plan is not None:
+                given["tile"] = plan.tile
+            given |= {"tile_number": chosen + 1} | self._slice_options(shown.analysis)
+        return replace(
+            recipe,
+            networks=(word,),
+            layer=shown.layer,
+            options=given,
+            seen_from=seen_from(shown.analysis),
+        )
+
+    def _answer(self) -> Answer:
+        shown, picture = self._erf.shown, self._images.picture
+        return answer_of(
+            shown.analysis,
+            shown.layer,
+            image=None if picture is None else picture.pixels,
+            image_shape=self._images.shape,
+            slice_at=self._slice_of(shown.analysis),
+        )
+
+    def _tiles(self) -> Callable[[], Content]:
+        answer, (periods, chosen) = self._answer(), self.beside.tiles()
+        return lambda: Content(answer=with_tiles(answer, tile_number=chosen + 1, periods=periods))
+
+    def _pixel(self) -> Callable[[], Content]:
+        answer, pixel = self._answer(), self.beside.pixel()
+        return lambda: Content(answer=with_readers(answer, pixel))
 
     def _recipe_of_units(
         self, recipe: FigureRecipe, word: str, inline: InlineNetworks

@@ -110,7 +110,7 @@ def figure_python(recipe: FigureRecipe) -> str:
         ]
     if recipe.layer:
         given["layer"] = recipe.layer
-    if recipe.layer or recipe.unit is not None:
+    if recipe.unit is not None:
         given["unit"] = recipe.unit
     if recipe.estimators:
         given["estimator"] = (
@@ -141,7 +141,8 @@ def figure_command(recipe: FigureRecipe) -> str:
     if recipe.names:
         words += ["--name", *recipe.names]
     for name, value in recipe.options.items():
-        words += ["--" + name.replace("_", "-"), str(value)]
+        values = value if isinstance(value, tuple) else (value,)
+        words += ["--" + name.replace("_", "-"), *map(str, values)]
     for name, value in recipe.seen_from.items():
         words += ["--" + name.replace("_", "-"), *([] if value is True else [str(value)])]
     if recipe.image is not None:

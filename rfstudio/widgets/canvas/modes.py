@@ -23,7 +23,8 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.block import Block
 from rfstudio.core.fields.projective import ProjectiveField
-from rfstudio.core.fields.tiles import TilePlan, tile_plan
+from rfstudio.core.fields.tiles import TilePlan
+from rfstudio.core.fields.usual_tiles import usual_tiles
 from rfstudio.core.network.physical import extent_text
 from rfstudio.core.network.sample_words import PIXELS, Units
 from rfstudio.core.plural import axes_text
@@ -537,7 +538,13 @@ class BlockMode(CanvasMode):
 
 
 class TilesMode(CanvasMode):
-    """How the image is processed in tiles whose results equal those of the whole image."""
+    """How the image is processed in tiles whose results equal those of the whole image.
+
+    Attributes
+    ----------
+    slices
+        Work out the tiles between events.
+    """
 
     def __init__(
         self, session: AnalysisSession, selection: Selection, parent: QObject | None = None
@@ -547,7 +554,7 @@ class TilesMode(CanvasMode):
         self._chosen = 0
         self._found: tuple[tuple[Analysis, str, int], TilePlan | str] | None = None
         self._asked: tuple[Analysis, str, int] | None = None
-        self._slices = Slices(self)
+        self.slices = Slices(self)
 
     @property
     def _key(self) -> tuple[Analysis, str, int]:
@@ -559,12 +566,18 @@ class TilesMode(CanvasMode):
         key, found = self._key, self._found
         if found is not None and found[0] == key:
             return found[1]
-        if not self._slices.is_busy or self._asked != key:
+        if not self.slices.is_busy or self._asked != key:
             self._asked = key
-            work = partial(answer_or_error, _plan_for, *key)
-            self._slices.start(work, partial(self._take, key), wait=_AFTER)
+            work = partial(answer_or_error, usual_tiles, *key)
+            self.slices.start(work, partial(self._take, key), wait=_AFTER)
         # While another size of the tiles is worked out, those of the size before stay.
         return found[1] if found is not None and found[0][:2] == key[:2] else None
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """How many periods more than usual are in a tile, and which tile is described."""
+        is_there = self._found is not None and self._found[0] == self._key
+        return self._periods, self.chosen if is_there else 0
 
     @property
     def chosen(self) -> int:
@@ -666,29 +679,6 @@ class TilesMode(CanvasMode):
                 f"<b>{margins}</b>&nbsp;{units.short} before and after."
             )
         return " ".join(words)
-
-
-def _plan_for(analysis: Analysis, layer: str, periods: int) -> TilePlan:
-    """Return the plan of the network's own input; `periods` more or less than usual in a tile."""
-    index = analysis.graph.index(layer)
-    plan = tile_plan(analysis.graph, analysis.local, index)
-    if any(x is None for x in plan.overlap):
-        return plan
-    sides = []
-    for n, period, overlap in zip(analysis.input_size, plan.period, plan.overlap, strict=True):
-        before, after = overlap or (0, 0)
-        margins = max(before, 0) + max(after, 0)
-        usual = 2 * margins + 2 * period
-        if usual >= n:  # at least two tiles, if there can be two
-            usual = min(max(margins + 2 * period, (n + margins) // 2), n)
-        sides.append(max(usual + periods * period, 1))
-    try:
-        return tile_plan(analysis.graph, analysis.local, index, tile=tuple(sides), with_plan=True)
-    except RFStudioError:
-        if periods:
-            raise
-        whole = analysis.input_size
-        return tile_plan(analysis.graph, analysis.local, index, tile=whole, with_plan=True)
 
 
 def _strides(plan: TilePlan, units: Units) -> str:

@@ -34,6 +34,7 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.widgets.attention.panel import AttentionPanel
 from rfstudio.widgets.canvas.canvas import Canvas
+from rfstudio.widgets.canvas.modes import PixelMode, TilesMode
 from rfstudio.widgets.charts.growth_chart import GrowthChart
 from rfstudio.widgets.charts.profile_chart import ProfileChart
 from rfstudio.widgets.comparison.panel import ComparisonPanel
@@ -402,6 +403,10 @@ class MainWindow(QMainWindow):
         beside.lesson = lambda: self.lesson.number
         beside.attention = self.studio.attention
         beside.slice_at = lambda: self.canvas.slice_at
+        pixel, tiles = self.canvas.modes["pixel"], self.canvas.modes["tiles"]
+        if isinstance(pixel, PixelMode) and isinstance(tiles, TilesMode):
+            beside.pixel = lambda: pixel.pixel
+            beside.tiles = lambda: tiles.shown
         if self.measure_panel is not None:
             chart = self.measure_panel.chart
             beside.points = lambda: (chart.points, chart.shows_rate)

@@ -15,8 +15,11 @@ from pytestqt.qtbot import QtBot
 from rfstudio.app.files.figure_settings import FigureSettings, FigureStyle
 from rfstudio.app.state.image_source import sample_images
 from rfstudio.cli.program import run
+from rfstudio.core.fields.tiles import TilePlan
 from rfstudio.engine.process.running import CancelToken, ignore
 from rfstudio.formats.experiments.ledger import Ledger, Row
+from rfstudio.widgets.canvas.modes import TilesMode
+from rfstudio.widgets.canvas.sight import LayerSight
 from rfstudio.widgets.window.main_window import MainWindow
 from tests.measurements import FakeJob, FakeRunner
 from tests.narrowing import present
@@ -151,6 +154,32 @@ def _volume_pins(window: MainWindow, runner: _Runner, folder: Path) -> None:
     window.canvas.slices.slider.setValue(4)
 
 
+def _tiles(window: MainWindow, _runner: _Runner, _folder: Path) -> None:
+    """Tiles that are larger than usual, of which the second is described."""
+    window.files.open_preset("vgg16")
+    window.studio.images.open(sample_images()[0])
+    window.studio.selection.select_layer("conv2_2")
+    tiles = window.canvas.modes["tiles"]
+    assert isinstance(tiles, TilesMode)
+    tiles.follow(LayerSight(window.studio.analysis, "conv2_2"))
+    for down, right in ((-1, 0), (0, 1)):
+        assert tiles.plan is None or isinstance(tiles.plan, TilePlan)
+        tiles.slices.finish()
+        tiles.step(down, right)
+        assert tiles.plan is not None
+        tiles.slices.finish()
+    assert tiles.shown == (1, 1)
+
+
+def _pixel(window: MainWindow, _runner: _Runner, _folder: Path) -> None:
+    """A pixel of the map of a layer that is not the middle one."""
+    window.files.open_preset("resnet18")
+    window.studio.selection.select_layer("layer1.0.conv1")
+    window.actions_.fields_from_here.trigger()
+    window.studio.selection.select_layer("layer2", (9, 11))
+    window.canvas.modes["pixel"].press((20.0, 31.0))
+
+
 def _unsaved(window: MainWindow, _runner: _Runner, _folder: Path) -> None:
     window.files.open_preset("luo_20_layers")
     window.studio.selection.select_layer("stack.5", (28, 28))
@@ -170,6 +199,8 @@ STATES = {
     "signal": (_line, ("fields", "field", "comparison")),
     "volume": (_volume, ("fields", "field", "comparison")),
     "pins of volumes": (_volume_pins, ("comparison",)),
+    "tiles": (_tiles, ("tiles", "pixel")),
+    "pixel": (_pixel, ("pixel",)),
     "unsaved": (_unsaved, ("fields", "network")),
 }
 CASES = [(state, kind) for state, (_, kinds) in STATES.items() for kind in kinds]
@@ -178,6 +209,8 @@ QUICK = {
     ("training", "field"),
     ("signal", "fields"),
     ("volume", "fields"),
+    ("tiles", "tiles"),
+    ("pixel", "pixel"),
     ("pins", "comparison"),
 }
 
