@@ -59,6 +59,12 @@ _STILL = 4
 _AFTER = 150
 """Milliseconds without a change after which shares of energy are worked out."""
 
+_READ = 0.7
+"""Zoom, beside full size, from which texts are read without effort; smaller ones can be drawn."""
+
+_BELOW = 2
+"""Pixels between the buttons and what is fitted below them."""
+
 _RESTED = 60
 """Milliseconds without another size of the view after which lines are broken anew."""
 
@@ -210,7 +216,7 @@ class GraphView(QGraphicsView):
         self._shared = None
         self._mark()
         self._show_all()
-        if self.transform().m11() < TEXT_SCALE * text_factor(self):
+        if self.transform().m11() < _READ * text_factor(self):
             self.show_selected()
             self._is_moved = False
 
@@ -315,14 +321,14 @@ class GraphView(QGraphicsView):
     def _drawing_to_read(self, analysis: Analysis) -> Drawing:
         """Fold as little as lets everything be read at once; all, if that is not possible."""
         graph, page = analysis.graph, self._page()
-        room = page.width * page.height / (STEP_X * STEP_Y * TEXT_SCALE**2)
+        room = page.width * page.height / (STEP_X * STEP_Y * _READ**2)
         depth = depth_of(graph) + 1
         while True:
             self._folded = folded_to_depth(graph, depth)
             boxes = boxes_of(graph, self._folded)
             if depth == 1 or len(boxes.boxes) <= room:
                 drawing = self._drawing_of(analysis, boxes)
-                if depth == 1 or page.scale_of(drawing.layout, drawing.lines) >= TEXT_SCALE:
+                if depth == 1 or page.scale_of(drawing.layout, drawing.lines) >= _READ:
                     return drawing
             depth -= 1
 
@@ -452,10 +458,20 @@ class GraphView(QGraphicsView):
         self._show_all()
 
     def _show_all(self) -> None:
-        self.fitInView(self.item.boundingRect(), Qt.AspectRatioMode.KeepAspectRatio)
-        if self.transform().m11() > text_factor(self):
-            self._show_full_size()
-            self.centerOn(self.item.boundingRect().center())
+        """Fit everything, with the first boxes below the buttons."""
+        rect, drawing = self.item.boundingRect(), self.item.drawing
+        boxes = rect if drawing is None else drawing.extent
+        # A panel that is being unfolded has no height yet; at a zoom of 0, nothing has a place.
+        width, height = (max(x, 1) for x in self.viewport().size().toTuple())
+        covered = self.fold_button.geometry().bottom() + _BELOW
+        down = min(
+            height / max(rect.height(), 1.0),
+            max(height - covered, 1) / max(rect.bottom() - boxes.top(), 1.0),
+        )
+        scale = min(width / max(rect.width(), 1.0), down, text_factor(self))
+        self.setTransform(QTransform.fromScale(scale, scale))
+        hidden = max(covered - height / 2 - scale * (boxes.top() - rect.center().y()), 0.0)
+        self.centerOn(rect.center() - QPointF(0, hidden / scale))
         self._is_moved = False
 
     def show_selected(self) -> None:

@@ -25,7 +25,8 @@ from rfstudio.core.network.expansion import expand
 from rfstudio.core.network.layout import layout_of
 from rfstudio.widgets.canvas.colours import THEORETICAL
 from rfstudio.widgets.graph_view.graph_view import GraphView
-from rfstudio.widgets.parts.theme import severity_colour
+from rfstudio.widgets.parts.theme import scale_text, severity_colour
+from tests.widgets.conftest import SMALL
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -346,3 +347,30 @@ def test_that_what_does_not_align_by_design_is_noted_and_no_alarm(state, shown) 
     assert drawing.misaligned
     assert not drawing.noted
     assert view.item._sign_colour(min(drawing.misaligned)) == THEORETICAL
+
+
+def test_that_the_buttons_cover_no_box_with_large_texts(state, shown, qapp: QApplication) -> None:
+    scale_text(qapp, 2.0)
+    try:
+        made = state(SMALL)
+        for size in ((520, 600), (1400, 200), (400, 900)):
+            view = shown(GraphView(made.session, made.selection), size)
+            view._show_all()
+            top = view.mapFromScene(view.item.drawing.extent.topLeft()).y()
+            assert top > view.fold_button.geometry().bottom(), size
+    finally:
+        scale_text(qapp, 1.0)
+
+
+def test_that_a_graph_of_no_height_is_fitted_once_it_has_some(state, shown) -> None:
+    made = state(SMALL)
+    view = shown(GraphView(made.session, made.selection), (600, 300))
+    view.viewport().resize(600, 0)  # as in a panel that is being unfolded
+    view._show_all()
+    assert view.transform().m11() > 0
+
+
+def test_that_what_opens_can_be_read(state, shown) -> None:
+    made = state("efficientnet_b0")
+    view = shown(GraphView(made.session, made.selection), (1440, 150))
+    assert view.transform().m11() >= 0.7
