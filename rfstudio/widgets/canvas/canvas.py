@@ -318,8 +318,8 @@ class Canvas(Column):
         sight = self._sight
         if sight is None:
             return
-        if self._mode is not None:
-            self._mode.follow(self._layer)
+        for mode in self.modes.values():
+            (mode.follow if mode is self._mode else mode.wait)(self._layer)
         self.mode_button.show_units(sight.layer.analysis.units)
         self._broken = _first_error(sight.layer.analysis)
         if self._broken and self._good is not None:

@@ -252,6 +252,15 @@ class CanvasMode(QObject):
         """Answer for another layer or network."""
         self.layer = layer
 
+    def wait(self, layer: LayerSight) -> None:
+        """Follow while another mode is shown, without keeping answers about earlier networks."""
+        if layer.analysis is not self.layer.analysis:
+            self.forget()
+        self.layer = layer
+
+    def forget(self) -> None:
+        """Drop what was answered."""
+
     @property
     def _analysis(self) -> Analysis:
         return self._session.analysis
@@ -314,6 +323,11 @@ class PixelMode(CanvasMode):
         self._found: tuple[_OfPixel, ProjectiveField | str] | None = None
         self._asked: _OfPixel | None = None
         self._slices = Slices(self)
+        self._is_late = False
+
+    def forget(self) -> None:  # noqa: D102 - as of any mode
+        self._slices.drop()
+        self._found = self._asked = None
         self._is_late = False
 
     @property
@@ -419,6 +433,9 @@ class BlockMode(CanvasMode):
         super().__init__(session, selection, parent)
         self._to: tuple[int, ...] = ()
         self._found: tuple[object, Block | str] | None = None
+
+    def forget(self) -> None:  # noqa: D102
+        self._found = None
 
     @property
     def ends(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -555,6 +572,10 @@ class TilesMode(CanvasMode):
         self._found: tuple[tuple[Analysis, str, int], TilePlan | str] | None = None
         self._asked: tuple[Analysis, str, int] | None = None
         self.slices = Slices(self)
+
+    def forget(self) -> None:  # noqa: D102
+        self._slices.drop()
+        self._found = self._asked = None
 
     @property
     def _key(self) -> tuple[Analysis, str, int]:

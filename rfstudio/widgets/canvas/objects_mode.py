@@ -90,6 +90,9 @@ class ObjectsMode(CanvasMode):
                     seen += f", {times} its size from <b>{escape(short_name(layer))}</b>"
         return f"{count}, the longest of {size}: {seen}. Measure › Advise… says more."
 
+    def forget(self) -> None:  # noqa: D102
+        self._firsts = None
+
     def _covering(self, size: int) -> Firsts:
         if self._firsts is None or self._firsts[:2] != (self._analysis, size):
             self._firsts = self._analysis, size, first_covering(self._analysis, size)

@@ -118,7 +118,7 @@ class GrowthChart(QWidget):
         self._session = session
         self._selection = selection
         self._settings = settings or Settings()
-        self._growth = growth_of("", analyze(Architecture()))  # until it is seen
+        self._unseen = self._growth = growth_of("", analyze(Architecture()))  # while it is hidden
         self._others: dict[str, Growth] = {}
         self._presets: dict[str, str] = {}
         self._pins: dict[str, Analysis] = {}
@@ -330,6 +330,7 @@ class GrowthChart(QWidget):
         if self.isVisible():
             self._follow(self._session.analysis)
         else:
+            self._growth = self._unseen  # or it would keep an earlier network
             self._erf_sizes.stop()
 
     def _follow(self, analysis: Analysis) -> None:

@@ -193,6 +193,7 @@ class ProfileChart(QWidget):
         # A hidden tab costs nothing while a unit is dragged.
         self._is_stale = not self.isVisible()
         if self._is_stale:
+            self._shown = None  # which would keep an earlier network as long as it is hidden
             return
         layer, unit = self._selection.layer, self._selection.unit
         analysis = self._session.analysis

@@ -189,6 +189,7 @@ class NumbersPanel(QWidget):
     def _mark_stale(self) -> None:
         self._is_stale = True
         if not self.isVisible():
+            self._shown = None  # which would keep an earlier network as long as it is hidden
             return
         now, before = self._view.shown, self._shown
         if before is not None and before.is_of(now.analysis, now.layer, now.unit):

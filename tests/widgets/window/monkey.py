@@ -34,7 +34,7 @@ import platformdirs
 from PySide6.QtCore import QEventLoop, QPoint, QPointF, Qt, QTimer, qInstallMessageHandler
 from PySide6.QtGui import QGuiApplication, QImage, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QSpinBox, QWidget
+from PySide6.QtWidgets import QApplication, QDockWidget, QSpinBox, QWidget
 
 from rfstudio.app.editing.new_items import kinds
 from rfstudio.app.files.figure_settings import FigureSettings
@@ -242,6 +242,9 @@ class Monkey:
         window, studio = self.window, self.window.studio
         self.close_dialogs()
         self.open_preset(PRESETS[0])
+        for dock in window.findChildren(QDockWidget):
+            dock.show()  # a hidden one keeps what it showed
+        window.growth.none.trigger()
         window.resize(*_SIZES[0])
         window.set_scheme("light")
         window.actions_.fields_from_input.trigger()
