@@ -85,11 +85,11 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self, across: str, up: str, parent: QWidget | None = None, *, counts: bool = False
     ) -> None:
         axes = {"bottom": CountAxis("bottom")} if counts else None
-        super().__init__(parent, background=None, axisItems=axes)
+        # A menu that is only switched off would be made all the same, with thirty fields in it.
+        super().__init__(parent, background=None, axisItems=axes, enableMenu=False)
         self._texts = {"bottom": across, "left": up}
         self._pressed: QPointF | None = None
         item = self.getPlotItem()
-        item.setMenuEnabled(False)
         item.hideButtons()
         item.getViewBox().setDefaultPadding(0.03)
         for side in self._texts:
