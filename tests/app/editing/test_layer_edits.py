@@ -18,7 +18,7 @@ from rfstudio.core import ops
 from rfstudio.core.editing import edits, rearranging
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.memo import forget
-from rfstudio.core.network.architecture import Architecture, Layer, Residual
+from rfstudio.core.network.architecture import Architecture, Item, Layer, Residual, walk
 from rfstudio.formats.networks.presets import read_preset
 
 CONV = ops.Conv(kernel_size=3, padding=1, out_channels=3)
@@ -135,3 +135,42 @@ def test_that_networks_of_steps_that_cannot_be_undone_are_let_go(
         counts.append(networks())
     assert document.undo_stack.count() == 3
     assert counts[1:] == counts[1:2] * 3
+
+
+@pytest.mark.parametrize("count", [10, 300, pytest.param(2000, marks=pytest.mark.slow)])
+def test_that_half_of_a_chain_of_merges_is_cut_pasted_and_taken_back(
+    count: int, qtbot: QtBot
+) -> None:
+    layers: list[Item] = []
+    for i in range(count):
+        both = (f"relu{i}", f"conv{i}")
+        relu = Layer(ops.Relu(), f"relu{i}")
+        layers += [Layer(CONV, f"conv{i}"), relu, Layer(ops.Add(), f"add{i}", both)]
+    network = Architecture(layers=tuple(layers), input_size=(8, 8))
+    document = Document(network)
+    session = AnalysisSession(document)
+    edit = LayerEdits(document, session, Selection(session))
+    half = [(i,) for i in range(3 * (count // 2))]
+
+    def widest() -> int:
+        found = [len(x.inputs) for _, x in walk(document.architecture) if isinstance(x, Layer)]
+        return max(found)
+
+    text = edit.text_of(half)
+    edit.delete(half, verb="Cut")
+    assert len(document.architecture.layers) == len(layers) - len(half)
+    assert widest() == 2
+    edit.insert_text(text, (0,))
+    qtbot.waitUntil(lambda: len(document.architecture.layers) == len(layers))
+    assert widest() == 2
+    edit.duplicate(half)
+    edit.wrap([(i,) for i in range(len(half))], "residual")
+    edit.unwrap((0,))
+    assert len(document.architecture.layers) == len(layers) + len(half)
+    assert widest() == 2
+    while document.undo_stack.canUndo():
+        document.undo_stack.undo()
+    assert document.architecture == network
+    while document.undo_stack.canRedo():
+        document.undo_stack.redo()
+    assert len(document.architecture.layers) == len(layers) + len(half)
