@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeAlias
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoStack
@@ -14,6 +15,9 @@ from rfstudio.formats.files import atomic_write, read_bounded
 from rfstudio.formats.networks.bounded_yaml import MAX_BYTES
 from rfstudio.formats.networks.yaml_reader import read_yaml
 from rfstudio.formats.networks.yaml_writer import write_yaml
+
+Stamp: TypeAlias = tuple[int, int]
+"""What changes when a file does: its time, in nanoseconds, and its size, in bytes."""
 
 STEPS = 1000
 """Edits that can be undone; each keeps the list of the layers of its network."""
@@ -73,6 +77,15 @@ class Document(QObject):
         """Whether its file was changed since it was read or saved here; False if it is gone."""
         now = _stamp(self._path)
         return now is not None and now != self._stamp
+
+    @property
+    def seen(self) -> Stamp | None:
+        """What told its file from others when it was read or saved here; None: there was none."""
+        return self._stamp
+
+    @seen.setter
+    def seen(self, stamp: Stamp | None) -> None:
+        self._stamp = stamp
 
     def before_edit(self) -> tuple[Architecture | None, str]:
         """Return the architecture before the last edit and what the edit did; None: no edit."""
@@ -179,8 +192,8 @@ class Document(QObject):
         self.modified_changed.emit(not is_clean)
 
 
-def _stamp(path: Path | None) -> tuple[int, int] | None:
-    """Return what changes when a file does: its time and its size; None if there is no file."""
+def _stamp(path: Path | None) -> Stamp | None:
+    """Return the stamp of a file as it is now; None if there is no file."""
     if path is None:
         return None
     try:

@@ -35,7 +35,7 @@ from rfstudio.app.files.writing import Writing
 from rfstudio.app.sessions import SUFFIX as SESSION_SUFFIX
 from rfstudio.app.slices import Slices, answer_or_error
 from rfstudio.app.spread.session import SPREAD_FILES
-from rfstudio.app.state.document import read_network
+from rfstudio.app.state.document import Stamp, read_network
 from rfstudio.app.state.image_source import SIGNAL_SUFFIXES
 from rfstudio.app.studio import Studio
 from rfstudio.app.wording.snippets import network_word
@@ -76,6 +76,8 @@ class LaidAside:
         The network, and where it is from: a file, a preset, or an import.
     is_modified
         Whether it has changes that are not saved.
+    seen
+        Its file as it was known: others may change it meanwhile.
     """
 
     network: Architecture
@@ -83,6 +85,7 @@ class LaidAside:
     preset: str
     imported: ImportRequest | None
     is_modified: bool
+    seen: Stamp | None
 
 
 class FileCommands(QObject):
@@ -309,12 +312,14 @@ class FileCommands(QObject):
             self._preset,
             self._imported,
             is_modified=document.is_modified,
+            seen=document.seen,
         )
 
     def take_up(self, work: LaidAside) -> None:
         """Show what was laid aside, as it was."""
         opened = (work.network, work.path)
         self._replace(lambda: opened, is_modified=work.is_modified, is_asked=True)
+        self._studio.document.seen = work.seen
         self._preset = work.preset
         self._imported = work.imported
         self.source_changed.emit("" if work.imported is None else work.imported.name)

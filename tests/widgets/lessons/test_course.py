@@ -322,3 +322,19 @@ def test_that_the_buttons_of_a_lesson_fit_a_small_window(
         assert button.isVisible()
         assert panel.rect().contains(button.geometry())
         assert button.width() >= button.sizeHint().width()
+
+
+def test_that_what_others_write_into_the_file_during_a_lesson_is_not_written_over_unasked(
+    window: MainWindow, qtbot: QtBot, answers: Answers, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(write_yaml(SMALL), encoding="utf-8")
+    window.files.open_path(path)
+    Hands(window, qtbot).begin(0)
+    theirs = "# theirs\n" + write_yaml(SMALL)
+    path.write_text(theirs, encoding="utf-8")
+    window.lesson.leave.click()
+    window.studio.edits.delete([(0,)])
+    window.actions_.save.trigger()
+    assert answers.asked == ["overwrite mine.yaml"]
+    assert path.read_text(encoding="utf-8") == theirs
