@@ -13,9 +13,9 @@ from rfstudio.app.wording.texts import (
     field_text,
     local_text,
     number_text,
-    short_name,
     signed,
     sizes_text,
+    some_names,
     steps_text,
 )
 from rfstudio.core.errors import Cancelled, RFStudioError
@@ -77,7 +77,7 @@ def layer_facts(layer: LayerAnalysis) -> Iterator[Fact]:
         if layer.context:
             yield Fact(
                 "through",
-                _listed(layer.context),
+                some_names(layer.context, 2, _NARROW),
                 "Operations on the way that read the whole map:\n" + "\n".join(layer.context[:20]),
             )
     yield Fact(
@@ -234,11 +234,6 @@ def _path_size(sizes: tuple[int | Fraction | None, ...]) -> str:
 
 _NARROW = 16
 """Characters of a name, in which no line can break, that fit the column of values."""
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    first = ", ".join(short_name(x, _NARROW) for x in names[:2])
-    return f"{first} and {len(names) - 2} more" if len(names) > 2 else first
 
 
 def unit_facts(unit: UnitView) -> Iterator[Fact]:

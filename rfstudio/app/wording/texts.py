@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rfstudio.core.network.architecture import Item, Layer, Parallel, Repeat, Residual
 from rfstudio.formats.tables.analysis_tables import (
     alignment_text,
@@ -23,6 +25,7 @@ __all__ = [
     "number_text",
     "short_name",
     "sizes_text",
+    "some_names",
     "square_text",
     "steps_text",
 ]
@@ -40,6 +43,13 @@ def short_name(name: str, most: int = 44) -> str:
         return name
     head = (most - 1) // 2
     return f"{name[:head]}…{name[len(name) - (most - 1 - head) :]}"
+
+
+def some_names(names: Sequence[str], most: int, length: int = 44) -> str:
+    """Return the first of several names, and how many more there are: "a, b and 3 more"."""
+    shown = names if len(names) <= most else names[:most]
+    first = ", ".join(short_name(x, length) for x in shown)
+    return f"{first} and {len(names) - most} more" if len(names) > most else first
 
 
 def amount_text(number: int) -> str:

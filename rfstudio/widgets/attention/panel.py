@@ -55,6 +55,9 @@ _TITLES = {
     "nearest head": "nearest",
     "farthest head": "farthest",
 }
+_DISTANCES = frozenset({"distance", "nearest head", "farthest head"})
+"""Columns that count samples of the input."""
+
 _TIPS = {
     "distance": "How far the head looks: Σ a·|x_q − x_k| over all keys, averaged over all queries, "
     "in samples of the input",
@@ -269,7 +272,9 @@ class AttentionPanel(QWidget):
             grid.setColumnCount(len(shown))
             grid.setRowCount(len(rows))
             for j, name in enumerate(shown):
-                title = QTableWidgetItem(_TITLES.get(name, name))
+                text = _TITLES.get(name, name)
+                unit = f" ({self._session.samples})" if name in _DISTANCES else ""
+                title = QTableWidgetItem(f"{text}{unit}")
                 title.setToolTip(hinted(_TIPS.get(name, ""), title.text()))
                 grid.setHorizontalHeaderItem(j, title)
                 at = 0 if table is None else table.headers.index(name)

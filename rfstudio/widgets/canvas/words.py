@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.app.wording.texts import short_name
+from rfstudio.app.wording.texts import short_name, some_names
 from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.core.network.physical import Axis, sized_text
 from rfstudio.core.network.sample_words import Units
@@ -63,7 +63,7 @@ def caption(sight: Sight, erf_name: str, shading: str, why_none: str = "") -> st
     if near is not None and near != region:
         # The local frame was named last, and may reach beyond the image.
         whole = "the input" if is_global else "the red frame"
-        through = escape(short_name(sight.layer.analysis[sight.layer.layer].context[-1]))
+        through = escape(some_names(sight.layer.analysis[sight.layer.layer].context, 1))
         what += f" through <b>{through}</b>; locally {_PURPLE}, {sized(near, view.axes, units)}"
     words = [f"{who} can see the {what}."]
     if visible is not None:

@@ -26,6 +26,7 @@ from rfstudio.paths import sample_images
 from rfstudio.widgets.attention import panel as attention_panel
 from rfstudio.widgets.attention.panel import AttentionPanel
 from rfstudio.widgets.parts import map_view
+from tests.narrowing import present
 
 NETWORK = read_yaml(
     "format: 1\nname: small\ninput: {size: [24, 32], channels: 3}\n"
@@ -152,6 +153,7 @@ def test_that_heads_are_listed_with_their_distances_and_a_click_shows_the_map(
     assert panel.caption.text() == "a, mean, 10 px"
     measured = "a, unit (1, 2), on noise, weights random, seed 0"
     assert panel.words.text() == f"{measured}: mean distance 10 px"
+    assert present(panel.table.horizontalHeaderItem(1)).text() == "distance (px)"
     panel.heads.setCurrentRow(1)
     assert panel.caption.text() == "a, head 0, 8 px"
     assert panel.table.currentRow() == 0

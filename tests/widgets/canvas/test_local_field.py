@@ -1,8 +1,11 @@
 """Where a gate makes a unit see everything, the canvas shows the local field beside it."""
 
+from dataclasses import replace
+
 import pytest
 
 from rfstudio.app.studio import Studio
+from rfstudio.app.wording.facts import layer_facts
 from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.formats.networks.presets import read_preset
@@ -60,3 +63,15 @@ def test_that_presets_open_on_a_layer_of_their_end(qtbot, settings, name, layer)
     chosen = studio.analysis.analysis[studio.selection.layer]
     assert chosen.local is not None
     assert chosen.name == layer
+
+
+def test_that_the_words_and_the_inspector_name_the_same_gates_first(qtbot, settings) -> None:
+    one = _network(gate=True)
+    gates = replace(one, layers=(*one.layers, replace(one.layers[1], name="last"), one.layers[0]))
+    canvas = _canvas(qtbot, settings, gates)
+    analysis = canvas.property("studio").analysis.analysis
+    layer = analysis.at(len(analysis.graph.nodes) - 1)
+    (through,) = (x.text for x in layer_facts(layer) if x.label == "through")
+    first = layer.context[0]
+    assert f"through <b>{first} and {len(layer.context) - 1} more</b>" in canvas.caption.text()
+    assert through.startswith(first)
