@@ -574,7 +574,7 @@ class TilesMode(CanvasMode):
         self.slices = Slices(self)
 
     def forget(self) -> None:  # noqa: D102
-        self._slices.drop()
+        self.slices.drop()
         self._found = self._asked = None
 
     @property

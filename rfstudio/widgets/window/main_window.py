@@ -288,6 +288,7 @@ class MainWindow(QMainWindow):
         self.room.left.connect(partial(settings.set, _SHARE))
         self.tabs.unfolded.connect(self.room.raise_details)
         self.tabs.folded.connect(self.room.keep)
+        self.actions_.arrange.triggered.connect(self.room.arrange_anew)
         if not self.restoreGeometry(settings.bytes("window/geometry")):
             # Room for the frame that the desktop puts around the window.
             screen = self.screen().availableGeometry()

@@ -84,6 +84,7 @@ class Room(QObject):
         self._column = 0
         self._is_busy = False
         self._is_moved = False
+        self._has_shared = False
         self._were_open: list[QDockWidget] = []
         self._asked: list[tuple[QDockWidget, int, int, Qt.Orientation]] = []
         self._kept: tuple[object, ...] | None = None
@@ -104,6 +105,26 @@ class Room(QObject):
             self._begin_anew()
         else:
             self._note_sizes()
+        self.keep()
+
+    def arrange_anew(self) -> None:
+        """Put all panels back to their first places and sizes, and the canvas to its share."""
+        self._is_busy = True
+        try:
+            for dock in (self._layers, self._inspector, self._details):
+                dock.setFloating(False)
+                is_below = dock is self._details
+                area = _AREA.BottomDockWidgetArea if is_below else _AREA.LeftDockWidgetArea
+                self._window.addDockWidget(area, dock)
+                dock.show()
+            self._share, self._column = _SHARE, 0
+            self.left.emit(self._share)
+            self.crowd()
+            self._begin_anew()
+        finally:
+            self._is_busy = False
+        self._asked.clear()
+        self._kept = None
         self.keep()
 
     def keep(self) -> None:
@@ -155,9 +176,8 @@ class Room(QObject):
         width, height = window.size().toTuple()
         line = window.fontMetrics().lineSpacing()
         sides = [round(scale * x) for x in _SIDES]
-        roomy = _ROOMY * scale
-        if window.size().boundedTo(roomy) == roomy:
-            window.addDockWidget(_AREA.RightDockWidgetArea, self._inspector)
+        if self._is_roomy:
+            self._part()
             self._tabs.unfold()
         else:  # of the details only the titles are seen, until one is clicked
             sides[0] = max(width // 4, round(min(_SIDES[0] * scale, 0.4 * width)))
@@ -165,6 +185,8 @@ class Room(QObject):
         self._height = min(max(height - _ROOMY_HEIGHT, _FEW_LINES * line), _LINES * line)
 
     def _give_room(self) -> None:
+        if self._has_shared and self._can_part():
+            self._part()
         sides = self._sides()
         if not self._try(sides):
             if len(sides) > 1:
@@ -222,7 +244,31 @@ class Room(QObject):
         """Make the inspector a tab beside the layers."""
         self._window.tabifyDockWidget(self._layers, self._inspector)
         self._layers.raise_()
-        self._is_moved = True
+        self._is_moved = self._has_shared = True
+
+    def _part(self) -> None:
+        """Give the inspector its own place again."""
+        self._window.addDockWidget(_AREA.RightDockWidgetArea, self._inspector)
+        self._is_moved, self._has_shared = True, False
+
+    def _can_part(self) -> bool:
+        """Whether the inspector, which shares a place for want of room, has its own again.
+
+        All panels have the sizes that they want then, so that it does not go to and fro.
+        """
+        together = self._window.tabifiedDockWidgets(self._layers)
+        if len(self._open_beside()) < 2 or self._inspector not in together or not self._is_roomy:
+            return False
+        width, height = self._size().toTuple()
+        across = width - sum(self._widths.values()) - 2 * self._gap()
+        down = height - self._heights()[0] - self._gap()
+        return across * down >= self._share * width * height
+
+    @property
+    def _is_roomy(self) -> bool:
+        """Whether all panels are open side by side at a first start."""
+        roomy = _ROOMY * text_scale()
+        return self._window.size().boundedTo(roomy) == roomy
 
     def _put_beside(self) -> None:
         """Make the details a tab beside the layers, or those which were just opened beside them."""

@@ -89,6 +89,8 @@ class WindowActions(QObject):
         self.train.setToolTip(
             "Train the network, and watch its field move to where the task needs it (Ctrl+Shift+T)"
         )
+        self.arrange = self._action("Arrange panels anew", None)
+        self.arrange.setToolTip("Put all panels back to the places and sizes of the first start")
         self.palette = self._action("Command palette…", None, "Ctrl+Shift+P")
         self.keys = self._action("Keys…", None, "F1")
         self.keys.setToolTip("All commands with their keys, which can be changed (F1)")
@@ -315,6 +317,7 @@ class WindowActions(QObject):
         view.addActions(views)
         view.addSeparator()
         view.addActions(focus)
+        view.addAction(self.arrange)
         view.addSeparator()
         view.addActions([self.pin, self.pin_before, self.unpin])
         view.addSeparator()

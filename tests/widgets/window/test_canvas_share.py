@@ -200,3 +200,54 @@ def test_that_closed_panels_leave_their_room_to_the_canvas_and_take_it_again(
     window.show_problems()
     qtbot.waitUntil(partial(is_in_front, window.problems))
     qtbot.waitUntil(lambda: share_of(window) >= 0.5)
+
+
+def is_apart(window: MainWindow) -> bool:
+    """Whether layers and inspector are on two sides of the canvas."""
+    layers, inspector = dock_of(window, "Layers"), dock_of(window, "Inspector")
+    return inspector not in window.tabifiedDockWidgets(layers) and inspector.x() > window.canvas.x()
+
+
+def _is_now(window: MainWindow, apart: bool) -> bool:
+    return is_apart(window) == apart
+
+
+def test_that_a_larger_window_takes_the_inspector_out_of_its_tab_again(
+    open_window: Callable, scaled: Callable, qtbot: QtBot
+) -> None:
+    scaled(1.0)
+    window = open_window(read_preset("vgg16"), (1440, 900), FakeRunner())
+    window.tabs.unfold()
+    QApplication.sendPostedEvents()
+    assert is_apart(window)
+    for size, apart in (((1024, 700), False), ((1600, 1000), True), ((1024, 700), False)):
+        window.resize(*size)
+        qtbot.waitUntil(partial(_is_now, window, apart))
+        qtbot.waitUntil(lambda: share_of(window) >= 0.5, timeout=3000)
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1024, 700)])
+def test_that_panels_are_arranged_anew_as_at_the_first_start(
+    open_window: Callable, scaled: Callable, qtbot: QtBot, size: tuple[int, int]
+) -> None:
+    scaled(1.0)
+    window = open_window(read_preset("vgg16"), size, FakeRunner())
+    QApplication.sendPostedEvents()
+    docks = [dock_of(window, x) for x in ("Layers", "Inspector", "Details")]
+
+    def places() -> list[object]:
+        front = [is_in_front(x) for x in (window.stack, window.inspector)]
+        area = [window.dockWidgetArea(x) for x in docks[::2]]
+        return [*front, *area, window.tabs.is_folded, window.canvas.geometry().getRect()]
+
+    first = places()
+    docks[0].setFloating(True)
+    docks[1].close()
+    window.addDockWidget(Qt.DockWidgetArea.TopDockWidgetArea, docks[2])
+    window.tabs.fold() if size == (1440, 900) else window.tabs.unfold()
+    QApplication.sendPostedEvents()
+    assert places() != first
+    window.actions_.arrange.trigger()
+    qtbot.waitUntil(lambda: places() == first, timeout=3000)
+    assert share_of(window) >= 0.5
+    assert window.size().toTuple() == size
