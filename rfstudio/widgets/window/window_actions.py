@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QMenuBar, QToolButton
 from rfstudio.api.lessons import LESSONS
 from rfstudio.app.files.presets import preset_families
 from rfstudio.app.state.image_source import PhotoShape, sample_images
+from rfstudio.app.state.shortcuts import plain_text
 from rfstudio.app.studio import Studio
 from rfstudio.widgets.parts.fields import take_over_typed
 from rfstudio.widgets.parts.theme import (
@@ -147,6 +148,8 @@ class WindowActions(QObject):
         # The layers have their own Ctrl+V.
         self.paste_image.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.open_image = self._action("Open image…", files.open_image, "Ctrl+I", "image")
+        for action in (self.paste_image, self.open_image):
+            action.setObjectName(plain_text(action))  # for its keys, whatever it is called
         self.export_picture = self._action(
             "Picture (PNG, SVG, PDF)…", files.export_picture, "Ctrl+E", "export"
         )
@@ -233,11 +236,34 @@ class WindowActions(QObject):
                 self._action(path.stem.capitalize(), partial(self._files.open_image_path, path))
             )
         menu.addSeparator()
+        self._of_photos = menu.actions()
         menu.addActions([self.open_image, self.paste_image])
-        menu.addAction(self._action("No image", self._clear_image))
+        self._no_image = self._action("No image", self._clear_image)
+        menu.addAction(self._no_image)
         menu.addSeparator()
         self._add_shapes(menu)
         return menu
+
+    def _name_input(self) -> None:
+        """Speak of signals where the network has one axis, and offer no photos there."""
+        is_line = len(self._studio.document.architecture.input_size) == 1
+        word = "signal" if is_line else "image"
+        if self.images.title() == word.capitalize():
+            return  # as after nearly every edit
+        self.open_image.setText(f"Open {word}…")
+        self.paste_image.setText(f"Paste {word}")
+        self._no_image.setText(f"No {word}")
+        self.images.setTitle(word.capitalize())
+        self._images_button.setText(f"{word.capitalize()} ▾")
+        self._images_button.setAccessibleName(word.capitalize())
+        self._images_button.setToolTip(word.capitalize())
+        for action in self._of_photos:
+            action.setVisible(not is_line)
+        for action in self.shapes.values():
+            text = action.objectName()
+            if is_line:
+                text = text.replace("photos", "signals").replace("shape", "length")
+            action.setText(text)
 
     def _add_shapes(self, menu: QMenu) -> None:
         """Offer what is done with a photo of another shape than the input."""
@@ -250,6 +276,7 @@ class WindowActions(QObject):
         }
         for shape, text in texts.items():
             action = self._action(text, partial(self._set_shape, shape))
+            action.setObjectName(text)
             action.setCheckable(True)
             action.setChecked(shape == self._studio.images.shape)
             group.addAction(action)
@@ -345,7 +372,7 @@ class WindowActions(QObject):
                 button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
         bar.addSeparator()
         presets = _menu_button("Preset", "preset", self.presets)
-        images = _menu_button("Image", "image", self.images)
+        images = self._images_button = _menu_button("Image", "image", self.images)
         bar.addWidget(presets)
         bar.addWidget(images)
         self.input_sizes.button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -363,6 +390,8 @@ class WindowActions(QObject):
         first = [bar.widgetForAction(x) for x in (self.open, self.save)]
         shrinking = [x for x in (*first, exports, images, presets) if isinstance(x, QToolButton)]
         bar.shrink_in_turn(shrinking)
+        self._name_input()
+        self._studio.document.architecture_changed.connect(self._name_input)
         # Where the bar is too long; Qt's own sign can hardly be seen on a dark ground.
         for button in bar.findChildren(QToolButton, "qt_toolbar_ext_button"):
             give_icon(button, "more")

@@ -145,7 +145,7 @@ def test_that_an_own_signal_is_opened_drawn_and_read_under_the_pointer(
     images, canvas = hands.window.studio.images, hands.window.canvas
     answers.path = signal_of(tmp_path, ending)
     with qtbot.waitSignal(images.opened):
-        hands.menu("File", "Image", "Open image")
+        hands.menu("File", "Signal", "Open signal")
     assert "“tone”, 900 samples, is cropped to the length of the input, 784" in hands.status
     assert canvas.view.item.scene_shown.signal is not None
     hands.canvas_key(Qt.Key.Key_L, CONTROL)
@@ -163,7 +163,7 @@ def test_that_an_own_signal_is_opened_drawn_and_read_under_the_pointer(
     scene = canvas.view.item.scene_shown
     assert present(scene.theoretical).right() == 700.5
     assert present(scene.marker).x() == 700
-    hands.menu("File", "Image", "No image")
+    hands.menu("File", "Signal", "No signal")
     assert canvas.view.item.scene_shown.signal is None
 
 

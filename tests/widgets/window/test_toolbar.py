@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from rfstudio.app.jobs import JobRunner
 from rfstudio.widgets.parts.theme import apply_scheme, scale_text
+from tests.widgets.hands import Hands, plain
 
 
 @pytest.fixture
@@ -69,3 +70,22 @@ def test_that_what_is_behind_the_sign_of_the_toolbar_is_reached_with_keys(
     more.setFocus(Qt.FocusReason.TabFocusReason)
     qtbot.keyClick(more, Qt.Key.Key_Space)
     qtbot.waitUntil(hidden.isVisible, timeout=5000)
+
+
+def test_that_a_network_with_one_axis_is_offered_signals_and_no_photos(
+    open_window: Callable,
+) -> None:
+    window = open_window(size=(1440, 900))
+    hands = Hands(window)
+    menu = window.actions_.images
+    photos = [x.text() for x in menu.actions() if x.isVisible()]
+    assert {"Astronaut", "Open image…", "Stretch photos over the input"} <= set(photos)
+    hands.preset("wavenet")
+    signals = [plain(x.text()) for x in menu.actions() if x.isVisible() and x.text()]
+    assert signals[:3] == ["Open signal", "Paste signal", "No signal"]
+    assert signals[3:5] == [f"{x} signals to the length of the input" for x in ("Crop", "Pad")]
+    assert signals[5:] == ["Stretch signals over the input"]
+    names = [x.text() for x in window.findChild(QToolBar, "toolbar").findChildren(QToolButton)]
+    assert "Signal ▾" in names
+    hands.preset("vgg16")
+    assert [x.text() for x in menu.actions() if x.isVisible()] == photos
