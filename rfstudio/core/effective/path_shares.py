@@ -23,7 +23,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import log2
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from rfstudio.core.axes.axis_rule import Whole
 from rfstudio.core.effective.calibration import with_gains
@@ -48,6 +48,8 @@ Edge: TypeAlias = tuple[int, int]
 
 _State: TypeAlias = tuple[Size, Size] | None
 """The size of a path's field and its jump; None: the whole axis."""
+
+_Group = TypeVar("_Group")
 
 MAX_KINDS = 20_000
 """Pairs of field size and jump that are followed at one node."""
@@ -271,6 +273,15 @@ def _shares(
         yield i, parts.get(i, 0.0) / total
 
 
+def _let_go(
+    found: dict[int, _Group], sources: Iterable[int], reader: int, last: Mapping[int, int]
+) -> None:
+    """Drop what was found of the sources of a node that is the last one to read them."""
+    for source in dict.fromkeys(sources):
+        if last[source] == reader:
+            found.pop(source, None)
+
+
 @dataclass(frozen=True, slots=True)
 class _Distribution:
     """Groups paths from the reference on, without listing them."""
@@ -281,10 +292,16 @@ class _Distribution:
     shares: Mapping[Edge, float]
     ignore_gates: bool
 
+    def _last_readers(self) -> dict[int, int]:
+        """Return for each node on the way the last one that reads it."""
+        nodes = self.graph.nodes
+        return {source: i for i in self.on_the_way for source in nodes[i].inputs}
+
     def lengths(self, index: int) -> tuple[PathGroup, ...]:
         """Return the paths to a node by their number of layers with weights."""
         nodes = self.graph.nodes
         found: dict[int, dict[int, tuple[int, float]]] = {self.reference: {0: (1, 1.0)}}
+        last = self._last_readers()
         for i in self.on_the_way:
             longer = int(counts(nodes[i]))
             here: dict[int, tuple[int, float]] = {}
@@ -296,6 +313,7 @@ class _Distribution:
                     n, w = here.get(length + longer, (0, 0.0))
                     here[length + longer] = n + count, w + weight * share
             found[i] = here
+            _let_go(found, nodes[i].inputs, i, last)
         return tuple(PathGroup(x, *found[index][x]) for x in sorted(found[index]))
 
     def fields(self, axis: int, index: int) -> tuple[PathGroup, ...]:
@@ -309,6 +327,7 @@ class _Distribution:
         nodes = self.graph.nodes
         start: dict[_State, tuple[int, float]] = {(1, 1): (1, 1.0)}
         found = {self.reference: start}
+        last = self._last_readers()
         for i in self.on_the_way:
             op, rules, inputs = nodes[i].op, nodes[i].rules, nodes[i].inputs
             rule = (local_rules(op, rules) if self.ignore_gates else rules)[axis]
@@ -318,6 +337,7 @@ class _Distribution:
                 share = self._share(i, inputs[0])
                 if share == 1.0:
                     found[i] = found[inputs[0]]
+                    _let_go(found, inputs, i, last)
                     continue
             here: dict[_State, tuple[int, float]] = {}
             give_way()
@@ -339,6 +359,7 @@ class _Distribution:
                     f"'{nodes[i].name}'"
                 )
             found[i] = here
+            _let_go(found, inputs, i, last)
         groups: dict[Size | None, tuple[int, float]] = {}
         for state, (count, weight) in found[index].items():
             value = None if state is None else state[0]

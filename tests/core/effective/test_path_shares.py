@@ -33,6 +33,26 @@ def test_that_paths_of_too_many_kinds_are_refused(monkeypatch: pytest.MonkeyPatc
     assert rfstudio.path_shares(analysis, "9.add1").count == 2**10
 
 
+def test_that_paths_to_layers_that_nothing_reads_any_more_are_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those to all layers of WaveNet together were 700,000 objects at once."""
+    block = Residual((Layer(ops.Conv(out_channels=4, kernel_size=3, padding=1)),))
+    analysis = analyze(Architecture("deep", "", "", (9,), 4, (Repeat(40, (block,)),)))
+    kept: list[int] = []
+    let_go = path_shares._let_go
+
+    def note(found, *rest) -> None:
+        let_go(found, *rest)
+        kept.append(len(found))
+
+    monkeypatch.setattr(path_shares, "_let_go", note)
+    whole = rfstudio.path_shares(analysis, analysis.layers[-1].name)
+    assert whole.count == 2**40
+    assert len(kept) == 2 * len(analysis.layers)
+    assert max(kept) <= 2  # what a block reads, and what is in it
+
+
 def test_that_no_path_leads_to_another_branch_than_that_of_the_reference() -> None:
     analysis = analyze(rfstudio.load("resnet18"), reference="layer2.first.conv2")
     layer = "layer2.first.downsample"
