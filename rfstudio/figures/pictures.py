@@ -61,11 +61,35 @@ def draw_blocks(
     if step is not None:
         across = np.minimum(left + step * np.arange(width + 1), right)
         down = np.minimum(top + step * np.arange(height + 1), bottom)
+    draw_cells(axes, pixels, (down, across), order)
+
+
+def draw_cells(
+    axes: Axes,
+    pixels: NDArray[np.uint8],
+    borders: tuple[NDArray[np.float64], NDArray[np.float64]],
+    order: float,
+) -> None:
+    """Draw bytes as rectangles.
+
+    Parameters
+    ----------
+    axes
+        Where they are drawn.
+    pixels
+        (h, w, 3) or (h, w, 4) bytes.
+    borders
+        The h + 1 borders of rows downwards, and the w + 1 of columns; they grow.
+    order
+        They are over what is below that.
+    """
+    down, across = borders
     image = _blocks_class()(axes, across, down, pixels)
     image.set_zorder(order)
     axes.add_image(image)
     image.set_clip_path(axes.patch)
-    image.set_extent(extent)  # with which the axes, too, know what it covers
+    # With these the axes, too, know what it covers.
+    image.set_extent((across[0], across[-1], down[-1], down[0]))
 
 
 class _InBands:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -9,7 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from rfstudio.figures.page import MARGIN, inner_width, new_page
-from rfstudio.figures.pictures import draw_blocks, draw_photo, extent_of, largest_of_blocks
+from rfstudio.figures.pictures import (
+    draw_blocks,
+    draw_cells,
+    draw_photo,
+    extent_of,
+    largest_of_blocks,
+)
 from rfstudio.figures.scene import Interval, Region, Scene
 from rfstudio.figures.shades import DENSEST, in_bytes, shares, three_channels
 from rfstudio.figures.strips import draw_signal
@@ -241,26 +248,44 @@ def _draw_plane(axes: Axes, scene: Scene, style: FigureStyle, points_per_pixel: 
             )
         )
     if scene.image is not None and style.dim > 0:
-        draw_blocks(axes, _veil(scene, style), extent, order=1.2)
+        draw_veil(axes, scene, style)
     if scene.erf is not None:
         step = max(ceil(1 / dots), 1)
         shading = _shading(scene.erf, scene.erf_peak, style, step)
         draw_blocks(axes, shading, extent, order=1.3, step=step)
 
 
-def _veil(scene: Scene, style: FigureStyle) -> NDArray[np.uint8]:
-    """Return the RGBA image in the colour of the paper that fades what the unit does not see."""
+def draw_veil(axes: Axes, scene: Scene, style: FigureStyle) -> None:
+    """Fade what the unit does not see, with the colour of the paper."""
     from matplotlib.colors import to_rgb
 
-    veil = np.empty((*scene.input_size, 4), np.uint8)
-    veil[...] = in_bytes(np.array([*to_rgb(style.colours.paper), style.dim]))
-    if scene.visible is not None:
-        (top, bottom), (left, right) = scene.visible
-        seen = slice(top, bottom + 1), slice(left, right + 1)
-        veil[(*seen, 3)] = 0
-        if scene.has_holes:
-            veil[(*seen, 3)][~_read(scene)[seen]] = round(255 * 0.7 * style.dim)
-    return veil
+    faded = in_bytes(np.array([*to_rgb(style.colours.paper), style.dim]))
+    seen = scene.visible
+    if seen is not None and scene.has_holes:
+        veil = np.empty((*scene.input_size, 4), np.uint8)
+        veil[...] = faded
+        (top, bottom), (left, right) = seen
+        box = slice(top, bottom + 1), slice(left, right + 1)
+        veil[(*box, 3)] = 0
+        veil[(*box, 3)][~_read(scene)[box]] = round(255 * 0.7 * style.dim)
+        draw_blocks(axes, veil, extent_of(scene.input_size), order=1.2)
+        return
+    # Few cells, however many pixels there are: all around what is seen, and that.
+    rows, columns = (
+        _borders(n, x) for n, x in zip(scene.input_size, seen or ((), ()), strict=True)
+    )
+    veil = np.empty((len(rows) - 1, len(columns) - 1, 4), np.uint8)
+    veil[...] = faded
+    if seen is not None:
+        (top, _), (left, _) = seen
+        veil[rows.searchsorted(top) - 1, columns.searchsorted(left) - 1, 3] = 0
+    draw_cells(axes, veil, (rows, columns), order=1.2)
+
+
+def _borders(size: int, ends: Sequence[int]) -> NDArray[np.float64]:
+    """Return the ends of an axis, and those of the pixels between two of it, if there are any."""
+    first_to_last = [ends[0] - 0.5, ends[1] + 0.5] if ends else []
+    return np.unique([-0.5, *first_to_last, size - 0.5])
 
 
 def _read(scene: Scene) -> NDArray[np.bool_]:

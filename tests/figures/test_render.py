@@ -19,7 +19,8 @@ from rfstudio.core import ops
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.figures import FigureError, FigureStyle, Scene, render, scene_of
-from rfstudio.figures.pictures import draw_photo, extent_of
+from rfstudio.figures.pictures import draw_blocks, draw_photo, extent_of
+from rfstudio.figures.render import draw_veil
 
 SCENE = Scene(
     title="Net, conv, unit (3, 4)",
@@ -119,6 +120,41 @@ def test_that_photo_veil_and_field_are_one_picture_in_a_file_of_vectors() -> Non
     seen = replace(SCENE, erf=np.eye(60))
     assert render(seen, ".svg", BARE).count(b"<image ") == 1
     assert render(seen, ".pdf", BARE).count(b"/Subtype /Image") == 2  # with its mask
+
+
+@pytest.mark.parametrize(
+    "seen", [None, ((0, 59), (0, 59)), ((0, 1), (7, 40)), ((12, 59), (3, 4)), ((5, 5), (59, 59))]
+)
+def test_that_few_cells_veil_what_a_byte_for_each_pixel_does(
+    seen: tuple[tuple[int, int], tuple[int, int]] | None,
+) -> None:
+    from matplotlib.figure import Figure
+
+    veil = np.full((60, 60, 4), (255, 255, 255, 128), np.uint8)
+    if seen is not None:
+        (top, bottom), (left, right) = seen
+        veil[top : bottom + 1, left : right + 1, 3] = 0
+    style = replace(BARE, dim=128 / 255)
+    drawn = []
+    for draw in (
+        lambda axes: draw_veil(axes, replace(SCENE, visible=seen), style),
+        lambda axes: draw_blocks(axes, veil, extent_of((60, 60)), 1.2),
+    ):
+        figure = Figure(figsize=(4, 4), dpi=93, facecolor="black")
+        axes = figure.add_axes((0, 0, 1, 1), facecolor="black")
+        draw(axes)
+        axes.set_xlim(-3, 62)
+        axes.set_ylim(61, -2)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, dpi=93)
+        drawn.append(_pixels(buffer.getvalue()))
+    assert (np.ptp(drawn[1]) > 100) == bool(veil[..., 3].any())
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+
+
+def test_that_a_photo_on_a_huge_input_takes_no_memory_of_its_pixels() -> None:
+    huge = replace(SCENE, input_size=(10_000_000, 20_000_000), visible=((5, 9), (1, 7_000_000)))
+    assert _pixels(render(huge, ".png", BARE)).std() > 1
 
 
 def test_that_large_pixels_are_drawn_as_blocks_and_small_ones_smoothly() -> None:
