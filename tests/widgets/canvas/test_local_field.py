@@ -69,6 +69,8 @@ def test_that_the_words_and_the_inspector_name_the_same_gates_first(qtbot, setti
     one = _network(gate=True)
     gates = replace(one, layers=(*one.layers, replace(one.layers[1], name="last"), one.layers[0]))
     canvas = _canvas(qtbot, settings, gates)
+    canvas.resize(1600, 600)  # room for the whole sentence
+    canvas.show()
     analysis = canvas.property("studio").analysis.analysis
     layer = analysis.at(len(analysis.graph.nodes) - 1)
     (through,) = (x.text for x in layer_facts(layer) if x.label == "through")
