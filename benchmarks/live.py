@@ -220,11 +220,12 @@ class Bench:
 
     def moves(self, runs: int) -> list[Times]:
         """Time moves of the unit."""
-        select = self.studio.selection.select_unit
-        return [
-            self.timed(lambda: select(next(self.units)), rests=i % _REST == 0)
-            for i in range(2 * runs)
-        ]
+        selection = self.studio.selection
+
+        def move() -> None:
+            selection.select_unit(next(x for x in self.units if x != selection.unit))
+
+        return [self.timed(move, rests=i % _REST == 0) for i in range(2 * runs)]
 
     def choices(self, runs: int) -> list[Times]:
         """Time choices of another layer."""
