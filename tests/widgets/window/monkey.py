@@ -552,7 +552,7 @@ class Monkey:
     def _drag_layers(self) -> None:
         """Drag a layer, or those that are chosen, to any row, at any height in it."""
         tree, model = self.window.stack.tree, self.window.stack.model
-        if self.window.studio.analysis.is_late:
+        if self.window.studio.analysis.is_late or not tree.isVisible():
             return
         view = tree.viewport().rect()
         heights = range(0, view.height(), max(tree.rowHeight(model.index(0, 0)), 1))
