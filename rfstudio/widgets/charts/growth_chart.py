@@ -213,8 +213,8 @@ class GrowthChart(QWidget):
             for name, x in self._pins.items()
             if first[id(x)] == name and not have_same_fields(x, own)
         }
-        if wanted == self._pinned:
-            return False
+        if {x: id(y) for x, y in wanted.items()} == {x: id(y) for x, y in self._pinned.items()}:
+            return False  # by identity: equal analyses of long networks are compared layer by layer
         for name in [x for x in self._pinned if wanted.get(x) is not self._pinned[x]]:
             self._drop(name)
         for name in [x for x in wanted if x not in self._others]:
