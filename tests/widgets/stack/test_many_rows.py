@@ -68,14 +68,19 @@ def test_that_all_rows_can_be_chosen_and_painted_without_asking_for_each(
     assert calls["index"] + calls["flags"] < 1500
 
 
-def test_that_all_rows_of_many_open_containers_are_chosen_without_comparing_them(
-    state, shown, calls: Counter[str]
-) -> None:
+def _open_blocks(state, shown) -> StackPanel:
     blocks = tuple(Residual((conv(f"a{i}"), conv(f"b{i}"))) for i in range(80))
     made = state(Architecture(input_size=(64, 64), layers=blocks))
     edits = LayerEdits(made.document, made.session, made.selection)
     panel = shown(StackPanel(made.document, made.session, made.selection, edits), (400, 600))
     panel.tree.expandAll()
+    return panel
+
+
+def test_that_all_rows_of_many_open_containers_are_chosen_without_comparing_them(
+    state, shown, calls: Counter[str]
+) -> None:
+    panel = _open_blocks(state, shown)
     panel.tree.viewport().grab()
     calls.clear()
     panel.tree.selectAll()
@@ -109,12 +114,8 @@ def test_that_all_are_the_rows_that_qt_would_choose_but_those_around_them(
 def test_that_rows_of_many_open_containers_are_chosen_by_keys_without_comparing_them(
     state, shown, calls: Counter[str]
 ) -> None:
-    blocks = tuple(Residual((conv(f"a{i}"), conv(f"b{i}"))) for i in range(80))
-    made = state(Architecture(input_size=(64, 64), layers=blocks))
-    edits = LayerEdits(made.document, made.session, made.selection)
-    panel = shown(StackPanel(made.document, made.session, made.selection, edits), (400, 600))
+    panel = _open_blocks(state, shown)
     tree, shift = panel.tree, Qt.KeyboardModifier.ShiftModifier
-    tree.expandAll()
     tree.setCurrentIndex(panel.model.index_of((0,)))
     tree.viewport().grab()
     for key in (Qt.Key.Key_End, Qt.Key.Key_Up):
