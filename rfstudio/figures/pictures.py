@@ -61,10 +61,10 @@ def draw_blocks(
     if step is not None:
         across = np.minimum(left + step * np.arange(width + 1), right)
         down = np.minimum(top + step * np.arange(height + 1), bottom)
-    draw_cells(axes, pixels, (down, across), order)
+    draw_rectangles(axes, pixels, (down, across), order)
 
 
-def draw_cells(
+def draw_rectangles(
     axes: Axes,
     pixels: NDArray[np.uint8],
     borders: tuple[NDArray[np.float64], NDArray[np.float64]],

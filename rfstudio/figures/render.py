@@ -12,8 +12,8 @@ import numpy as np
 from rfstudio.figures.page import MARGIN, inner_width, new_page
 from rfstudio.figures.pictures import (
     draw_blocks,
-    draw_cells,
     draw_photo,
+    draw_rectangles,
     extent_of,
     largest_of_blocks,
 )
@@ -279,7 +279,7 @@ def draw_veil(axes: Axes, scene: Scene, style: FigureStyle) -> None:
     if seen is not None:
         (top, _), (left, _) = seen
         veil[rows.searchsorted(top) - 1, columns.searchsorted(left) - 1, 3] = 0
-    draw_cells(axes, veil, (rows, columns), order=1.2)
+    draw_rectangles(axes, veil, (rows, columns), order=1.2)
 
 
 def _borders(size: int, ends: Sequence[int]) -> NDArray[np.float64]:
