@@ -14,7 +14,7 @@ from rfstudio.core.plural import axes_text, counted
 from rfstudio.figures.cells import Cell, draw_cells
 from rfstudio.figures.pictures import draw_blocks, extent_of, largest_of_blocks
 from rfstudio.figures.render import DASHED, THEORETICAL, draw_page, draw_scene, form_of, view_of
-from rfstudio.figures.scene import Interval, Scene
+from rfstudio.figures.scene import Interval, Scene, plane_of, slice_of
 from rfstudio.figures.shades import in_bytes
 from rfstudio.figures.style import FigureError
 
@@ -88,7 +88,7 @@ def draw_tiles(answer: Answer | None, style: FigureStyle) -> Figure:
         raise FigureError(f"there is no tile {answer.chosen + 1}: they are 1 to {len(plan.plan)}")
     tile = plan.plan[answer.chosen]
     size = answer.analysis.input_size
-    index = _slice(answer.slice_at, size, tile.read)
+    index = slice_of(size, tile.read, answer.slice_at)
     through = [x for x in plan.plan if index is None or x.read[0][0] <= index <= x.read[0][1]]
     title = f"{answer.name}, {answer.layer}, {counted(len(plan.plan), 'tile')}"
     scene = _plain(answer, size, title, (*_said(answer, plan, tile), *_slice_text(index, size)))
@@ -137,17 +137,6 @@ def _cells_of(answer: Answer, tile: Tile) -> tuple[Interval, ...]:
     )
 
 
-def _slice(wanted: int | None, size: Sequence[int], region: Sequence[Interval]) -> int | None:
-    """Return the slice of a volume that is drawn: that through the middle of a region."""
-    if len(size) != 3:
-        if wanted is not None:
-            raise FigureError(f"there are slices of three axes only, here are {len(size)}")
-        return None
-    if wanted is not None and not 0 <= wanted < size[0]:
-        raise FigureError(f"there is no slice {wanted}: they are 0 to {size[0] - 1}")
-    return sum(region[0]) // 2 if wanted is None else wanted
-
-
 def _slice_text(index: int | None, size: Sequence[int]) -> tuple[str, ...]:
     return () if index is None else (f"slice {index} of {size[0]}",)
 
@@ -157,16 +146,11 @@ def _plain(answer: Answer, size: tuple[int, ...], title: str, numbers: tuple[str
     return Scene(
         title=title,
         numbers=numbers,
-        input_size=_plane(size),
+        input_size=plane_of(size, 1),
         image=answer.image,
         strip=len(size) == 1,
         samples=answer.analysis.units.short,
     )
-
-
-def _plane(size: Sequence[int]) -> tuple[int, int]:
-    height, width = (1, *size)[-2:]
-    return height, width
 
 
 def _draw_tiles(

@@ -94,7 +94,7 @@ class Panel:
     @property
     def shown_slice(self) -> int | None:
         """The slice of a volume that is drawn; None if the input is none."""
-        return slice_of(self.view, self.slice_at)
+        return slice_of(self.view.size, self.view.visible_region, self.slice_at)
 
     @property
     def field(self) -> Erf:

@@ -196,7 +196,7 @@ def scene_of_view(
     axes = len(unit.size)
     others: Interval | None = None
     support: NDArray[np.bool_] | None
-    index = slice_of(unit, slice_at)
+    index = slice_of(unit.size, unit.visible_region, slice_at)
     if index is not None:
         support = unit.region.slab(index)  # the full volume may be too large for one array
         if erf is not None:
@@ -216,11 +216,11 @@ def scene_of_view(
     return Scene(
         title=title,
         numbers=tuple(numbers),
-        input_size=_plane(unit.size, 1),
+        input_size=plane_of(unit.size, 1),
         image=image,
-        theoretical=None if theoretical is None else _plane(theoretical, (0, 0)),
-        local=None if near is None else _plane(near, (0, 0)),
-        visible=None if visible is None else _plane(visible, (0, 0)),
+        theoretical=None if theoretical is None else plane_of(theoretical, (0, 0)),
+        local=None if near is None else plane_of(near, (0, 0)),
+        visible=None if visible is None else plane_of(visible, (0, 0)),
         support=support,
         erf=erf,
         erf_label=erf_label,
@@ -231,31 +231,33 @@ def scene_of_view(
     )
 
 
-def slice_of(unit: UnitView, slice_at: int | None = None) -> int | None:
+def slice_of(
+    size: Sequence[int], region: Sequence[Interval] | None, slice_at: int | None = None
+) -> int | None:
     """Return which slice of a volume is drawn; None if the input is no volume.
 
     Parameters
     ----------
-    unit
-        What the unit sees.
+    size
+        The size of the input.
+    region
+        What is looked at in it; None: all.
     slice_at
-        The slice that is wanted; None: the middle one of what the unit sees.
+        The slice that is wanted; None: the middle one of the region.
 
     Raises
     ------
     FigureError
         If there is no such slice.
     """
-    if len(unit.size) != 3:
+    if len(size) != 3:
         if slice_at is not None:
-            raise FigureError(f"there are slices of three axes only, here are {len(unit.size)}")
+            raise FigureError(f"there are slices of three axes only, here are {len(size)}")
         return None
-    depth = unit.size[0]
     if slice_at is None:
-        first, last = unit.visible_region[0] if unit.visible_region else (0, depth - 1)
-        return (first + last) // 2
-    if not 0 <= slice_at < depth:
-        raise FigureError(f"there is no slice {slice_at}: they are 0 to {depth - 1}")
+        return sum(region[0] if region else (0, size[0] - 1)) // 2
+    if not 0 <= slice_at < size[0]:
+        raise FigureError(f"there is no slice {slice_at}: they are 0 to {size[0] - 1}")
     return slice_at
 
 
@@ -287,18 +289,16 @@ def scene_of_map(
             )
     numbers = [] if theoretical is None else [_size_text("theoretical field", theoretical, ())]
     size = values.shape
-    if len(size) == 3:
-        first, last = visible[0] if visible else (0, size[0] - 1)
-        middle = (first + last) // 2
+    if (middle := slice_of(size, visible)) is not None:
         values = values[middle]
         numbers.append(f"slice {middle} of {size[0]}")
     return Scene(
         title=title,
         numbers=tuple(numbers),
-        input_size=_plane(size, 1),
+        input_size=plane_of(size, 1),
         image=image,
-        theoretical=None if theoretical is None else _plane(theoretical, (0, 0)),
-        visible=None if visible is None else _plane(visible, (0, 0)),
+        theoretical=None if theoretical is None else plane_of(theoretical, (0, 0)),
+        visible=None if visible is None else plane_of(visible, (0, 0)),
         erf=values[np.newaxis] if len(size) == 1 else values,
         erf_label=label,
         erf_peak=peak,
@@ -307,7 +307,7 @@ def scene_of_map(
     )
 
 
-def _plane(values: Sequence[Any], missing: object) -> Any:
+def plane_of(values: Sequence[Any], missing: object) -> Any:
     """Return the entries of the last two axes; an axis that is not there is `missing`."""
     return (missing, *values)[-2:]
 
