@@ -20,3 +20,14 @@ def axes_text(values: Sequence[object], between: str = "×") -> str:
     """
     texts = [str(x) for x in values]
     return texts[0] if len(set(texts)) == 1 else between.join(texts)
+
+
+def margins_text(margins: Sequence[tuple[int, int] | None]) -> str:
+    """Return what is before and after along each axis that has any, once if it is the same.
+
+    Examples
+    --------
+    >>> margins_text([(3, 4), (3, 4)]), margins_text([(1, 2), (0, 2)])
+    ('3 + 4', '1 + 2 × 0 + 2')
+    """
+    return axes_text([f"{x[0]} + {x[1]}" for x in margins if x], " × ")

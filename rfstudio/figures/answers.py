@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rfstudio.core.plural import axes_text, counted
+from rfstudio.core.plural import axes_text, counted, margins_text
 from rfstudio.figures.cells import Cell, draw_cells
 from rfstudio.figures.pictures import draw_blocks, extent_of, largest_of_blocks
 from rfstudio.figures.render import DASHED, THEORETICAL, draw_page, draw_scene, form_of, view_of
@@ -105,7 +105,7 @@ def _said(answer: Answer, plan: TilePlan, tile: Tile) -> tuple[str, ...]:
     """Return the numbers of tiles for a caption."""
     units = answer.analysis.units
     assert plan.tile is not None
-    margins = axes_text([f"{x[0]} + {x[1]}" for x in plan.overlap if x], " × ")
+    margins = margins_text(plan.overlap)
     same = f"together equal to the whole map of {plan.layer}"
     if not plan.exact:
         same = f"not equal to the whole, as {_reasons(plan)}"

@@ -27,7 +27,7 @@ from rfstudio.core.fields.tiles import TilePlan
 from rfstudio.core.fields.usual_tiles import usual_tiles
 from rfstudio.core.network.physical import extent_text
 from rfstudio.core.network.sample_words import PIXELS, Units
-from rfstudio.core.plural import axes_text
+from rfstudio.core.plural import axes_text, margins_text
 from rfstudio.widgets.canvas.scene import Scene
 from rfstudio.widgets.canvas.sight import LayerSight
 from rfstudio.widgets.canvas.words import DASHED, RED, extent, sized
@@ -534,7 +534,7 @@ class BlockMode(CanvasMode):
         if any(x is None for x in found.context):
             words.append("No margin around it can be given along every axis: there is no jump.")
         else:
-            margins = axes_text([f"{x[0]} + {x[1]}" for x in found.context if x], " × ")
+            margins = margins_text(found.context)
             word = self.layer.analysis.units.short
             words.append(f"That is {margins}&nbsp;{word} before and after {cells}.")
         if found.visible_region is None:
@@ -677,7 +677,7 @@ class TilesMode(CanvasMode):
             return f"No tiles of {self._name} can be put together: {reason or 'no positions'}."
         tile = plan.plan[self.chosen]
         size = "×".join(map(str, plan.tile))
-        margins = axes_text([f"{x[0]} + {x[1]}" for x in plan.overlap if x], " × ")
+        margins = margins_text(plan.overlap)
         axes, units = self.layer.analysis.axes, self.layer.analysis.units
         physical = extent_text(axes, plan.tile)
         size = f"<b>{size}</b>&nbsp;{units.short}" + (f" = {escape(physical)}" if physical else "")
