@@ -261,11 +261,12 @@ def test_that_a_volume_is_gone_through_by_slider_keys_and_the_map_of_its_units(
 
 
 def test_that_nested_frames_have_labels_and_the_shading_a_scale_that_switches_hide(
-    open_window: OpenWindow,
+    open_window: OpenWindow, qtbot: QtBot
 ) -> None:
     hands = Hands(open_window(read_preset("alexnet")))
     switches, item = hands.window.canvas.switches, hands.window.canvas.view.item
     hands.layer("conv5")
+    qtbot.waitUntil(lambda: item.scene_shown.erf is not None)  # late on a busy machine
     for key, part in (("nested", "nested"), ("erf", "erf"), ("theoretical", "theoretical")):
         before = bool(getattr(item.scene_shown, part))
         hands.press(switches._buttons[key])
